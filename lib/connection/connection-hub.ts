@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import type { Http2Session } from 'node:http2';
+import type { SseCloseCode, SseCloseReason } from './close-reason.js';
+import type { ConnectionHost } from './connection-host.js';
+import type { Connection } from './connection.js';
+import { WriteStallWatch } from './write-stall.js';
+
+/**
+ * The connections of one application, from the arrival of the request to the last byte, and what they share.
+ *
+ * @internal
+ */
+export class ConnectionHub implements ConnectionHost {
+  readonly all = new Set<Connection>();
+  readonly closedBy = new Map<SseCloseCode, number>();
+  openedTotal = 0;
+  droppedTotal = 0;
+
+  /** Told of each connection whose headers were sent. */
+  onOpen: ((connection: Connection) => void) | undefined;
+
+  private readonly stalls = new WriteStallWatch();
+  private readonly prefix = randomBytes(6).toString('hex');
+  private last = 0;
+  private unflushed: Connection[] = [];
+  private emptied: (() => void) | undefined;
+  private readonly sessions = new Set<Http2Session>();
+  private retryText: (() => string) | undefined;
+
+  /** Whether the application is closing: new arrivals are sent away. */
+  get isDraining(): boolean {
+    return this.retryText !== undefined;
+  }
+
+  /** From now on new arrivals are told to come back, each by a text of its own. */
+  drain(retryText: () => string): void {
+    this.retryText = retryText;
+  }
+
+  /** What a client that cannot be served now is told. */
+  comeBack(): string {
+    return this.retryText?.() ?? ': try again\n\n';
+  }
+
+  add(connection: Connection): number {
+    this.all.add(connection);
+    return ++this.last;
+  }
+
+  remove(connection: Connection, { code }: SseCloseReason): void {
+    this.all.delete(connection);
+    this.stalls.delete(connection);
+    this.closedBy.set(code, (this.closedBy.get(code) ?? 0) + 1);
+    if (this.all.size === 0) this.emptied?.();
+  }
+
+  idOf(number: number): string {
+    return `${this.prefix}-${number}`;
+  }
+
+  flushLater(connection: Connection): void {
+    // A tick, not a macrotask: what a source yields in one go leaves together, and nothing waits for the next turn.
+    if (this.unflushed.push(connection) === 1) process.nextTick(() => this.flush());
+  }
+
+  watch(connection: Connection): void {
+    this.stalls.add(connection);
+  }
+
+  opened(connection: Connection): void {
+    this.openedTotal++;
+    this.onOpen?.(connection);
+  }
+
+  dropped(events: number): void {
+    this.droppedTotal += events;
+  }
+
+  /** Remembers an HTTP/2 session for as long as it lives. */
+  keepSession(session: Http2Session): void {
+    if (this.sessions.has(session)) return;
+    this.sessions.add(session);
+    session.once('close', () => this.sessions.delete(session));
+  }
+
+  /**
+   * Says GOAWAY on every HTTP/2 session that ever carried a stream: a browser keeps its session for the next request, and
+   * `app.close()` would wait for it. Streams that are still open end first (RFC 9113 §6.8).
+   */
+  closeSessions(): void {
+    for (const session of this.sessions) session.close();
+  }
+
+  /** Resolves when no connection is left, or after `withinMs`. */
+  whenEmpty(withinMs: number): Promise<void> {
+    if (this.all.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.emptied = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.emptied = done;
+    });
+  }
+
+  private flush(): void {
+    const connections = this.unflushed;
+    this.unflushed = [];
+    for (const connection of connections) connection.flush();
+  }
+}

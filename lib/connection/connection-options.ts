@@ -1,0 +1,134 @@
+import {
+  functionOption,
+  integerOption,
+  integerOptionOrFalse,
+  invalidOption,
+  MAX_TIMER_MS,
+  oneOf,
+} from '../protocol/check-option.js';
+import type { LineEnding } from '../protocol/line-ending.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import type { SseEventLike } from '../protocol/sse-event-like.js';
+
+/** Names what an event is about; of events with the same key only the newest is kept. `undefined`: always kept. */
+export type SseEventKey = (event: SseEventInit) => string | number | undefined;
+
+/**
+ * What happens to an event of a source that cannot wait (an Observable, `SseConnection.send()`) when the buffer of its
+ * client is full: the client is disconnected, the oldest waiting events are dropped, the new one is dropped, or only the
+ * newest event of each key is kept (and the client disconnected when even those are too many).
+ */
+export type SseOverflow = 'disconnect' | 'dropOldest' | 'dropNewest' | { readonly latest: SseEventKey };
+
+/** The buffer between a source that cannot wait and a client that does not read. */
+export interface SseBufferOptions {
+  /**
+   * Bytes that may wait for one client, beyond what the socket itself holds. A single event may be larger when nothing
+   * else waits.
+   *
+   * @default 1_048_576
+   */
+  readonly maxBytes: number;
+  /** @default 'disconnect' */
+  readonly overflow: SseOverflow;
+}
+
+/** What is sent to a client that has heard nothing for a while, so that no proxy takes its connection for dead. */
+export interface SsePingOptions {
+  /**
+   * Silence, in milliseconds, after which a ping is sent; it leaves up to an eighth of that (and no more than a second)
+   * later. Shorter than every idle timeout between the server and the client: nginx has 60 s.
+   *
+   * @default 15_000
+   */
+  readonly intervalMs: number;
+  /** Makes the ping. @default an empty comment, which clients do not see */
+  readonly event: (() => SseEventLike) | undefined;
+}
+
+/**
+ * How one connection is written.
+ *
+ * @internal
+ */
+export interface ConnectionOptions {
+  readonly lineEnding: LineEnding;
+  readonly serialize: (data: unknown) => string;
+  readonly retryMs: number | false;
+  readonly writeTimeoutMs: number | false;
+  readonly buffer: SseBufferOptions;
+  readonly ping: SsePingOptions | false;
+}
+
+/** The same as users give it: what is left out is taken from what it overrides. */
+export interface SseConnectionOptions {
+  /** What ends a line on the wire. @default '\n' */
+  lineEnding?: LineEnding;
+  /** Makes text of `data` that is not a string. @default JSON.stringify */
+  serialize?: (data: unknown) => string;
+  /** A `retry:` field, in milliseconds, sent when a stream opens. `false`: none. @default false */
+  retryMs?: number | false;
+  /** Without progress on pending bytes for so long, in milliseconds, the peer is gone. `false`: never. @default 30_000 */
+  writeTimeoutMs?: number | false;
+  buffer?: Partial<SseBufferOptions>;
+  /** `false`: no pings. */
+  ping?: Partial<SsePingOptions> | false;
+}
+
+/** @internal */
+export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
+  lineEnding: '\n',
+  serialize: JSON.stringify,
+  retryMs: false,
+  writeTimeoutMs: 30_000,
+  buffer: Object.freeze({ maxBytes: 1_048_576, overflow: 'disconnect' }),
+  ping: Object.freeze({ intervalMs: 15_000, event: undefined }),
+});
+
+const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
+
+/**
+ * What `overrides` leave out is taken from `base`.
+ *
+ * @throws {SseError} `SSE_INVALID_OPTION`
+ * @internal
+ */
+export function resolveConnectionOptions(base: ConnectionOptions, overrides: SseConnectionOptions): ConnectionOptions {
+  const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping } = overrides;
+  return {
+    lineEnding: lineEnding === undefined ? base.lineEnding : oneOf('lineEnding', lineEnding, LINE_ENDINGS),
+    serialize: serialize === undefined ? base.serialize : functionOption('serialize', serialize),
+    retryMs: retryMs === undefined ? base.retryMs : integerOptionOrFalse('retryMs', retryMs, 0, MAX_TIMER_MS),
+    writeTimeoutMs:
+      writeTimeoutMs === undefined
+        ? base.writeTimeoutMs
+        : integerOptionOrFalse('writeTimeoutMs', writeTimeoutMs, 1, MAX_TIMER_MS),
+    buffer: buffer === undefined ? base.buffer : resolveBuffer(base.buffer, buffer),
+    ping: ping === undefined ? base.ping : resolvePing(base.ping, ping),
+  };
+}
+
+function resolveBuffer(base: SseBufferOptions, { maxBytes, overflow }: Partial<SseBufferOptions>): SseBufferOptions {
+  return Object.freeze({
+    maxBytes: maxBytes === undefined ? base.maxBytes : integerOption('buffer.maxBytes', maxBytes, 1),
+    overflow: overflow === undefined ? base.overflow : checkOverflow(overflow),
+  });
+}
+
+function checkOverflow(overflow: SseOverflow): SseOverflow {
+  if (typeof overflow === 'string') {
+    return oneOf('buffer.overflow', overflow, ['disconnect', 'dropOldest', 'dropNewest'] as const);
+  }
+  if (typeof overflow?.latest === 'function') return overflow;
+  throw invalidOption('buffer.overflow', overflow, `'disconnect', 'dropOldest', 'dropNewest', { latest: (event) => key }`);
+}
+
+function resolvePing(base: SsePingOptions | false, ping: Partial<SsePingOptions> | false): SsePingOptions | false {
+  if (ping === false) return false;
+  const { intervalMs, event } = base === false ? (CONNECTION_DEFAULTS.ping as SsePingOptions) : base;
+  return Object.freeze({
+    intervalMs:
+      ping.intervalMs === undefined ? intervalMs : integerOption('ping.intervalMs', ping.intervalMs, 1, MAX_TIMER_MS),
+    event: ping.event === undefined ? event : functionOption('ping.event', ping.event),
+  });
+}

@@ -1,0 +1,20 @@
+import type { Connection } from './connection.js';
+
+/**
+ * A source that knows how to feed connections by itself: a subscription of the broadcaster. It shares what it writes
+ * with other connections, which a source that runs for one client cannot.
+ *
+ * @internal
+ */
+export interface FeedSource {
+  /** Starts to feed `connection`, or, when it can not, ends it with `source_failed`. Called once for each connection. */
+  [FEED](connection: Connection): void;
+}
+
+/** @internal */
+export const FEED = Symbol.for('nestjs-event-stream.feed');
+
+/** @internal */
+export function isFeedSource(value: unknown): value is FeedSource {
+  return typeof (value as Partial<FeedSource> | null | undefined)?.[FEED] === 'function';
+}

@@ -1,0 +1,41 @@
+import type { SseCloseCode } from './close-reason.js';
+import type { ConnectionHub } from './connection-hub.js';
+import type { SseConnection } from './sse-connection.js';
+
+/**
+ * The open connections of this application. Iterate it to find the ones to send to or to close:
+ *
+ * @example
+ * for (const connection of connections) if (connection.context.userId === id) connection.close('signed out');
+ *
+ * @publicApi
+ */
+export class SseConnections implements Iterable<SseConnection> {
+  constructor(private readonly hub: ConnectionHub) {}
+
+  /** How many connections are open. */
+  get size(): number {
+    let open = 0;
+    for (const connection of this.hub.all) if (connection.state === 'open') open++;
+    return open;
+  }
+
+  /** How many were opened since the application started. */
+  get opened(): number {
+    return this.hub.openedTotal;
+  }
+
+  /** How many ended since the application started, by the way they ended. */
+  get closed(): Readonly<Partial<Record<SseCloseCode, number>>> {
+    return Object.fromEntries(this.hub.closedBy);
+  }
+
+  /** Events that overflow policies dropped since the application started. */
+  get eventsDropped(): number {
+    return this.hub.droppedTotal;
+  }
+
+  *[Symbol.iterator](): IterableIterator<SseConnection> {
+    for (const connection of this.hub.all) if (connection.state === 'open') yield connection;
+  }
+}

@@ -1,0 +1,66 @@
+import { closeReason } from './close-reason.js';
+import type { Connection } from './connection.js';
+
+interface Progress {
+  /** What the kernel has taken so far: what was handed over less what is pending. */
+  taken: number;
+  since: number;
+}
+
+/** How often pending bytes are looked at, in milliseconds; a quarter of the shortest timeout if that is less. */
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Ends connections whose peer takes no bytes for `writeTimeoutMs`: a peer that vanished without a FIN accepts writes
+ * until the buffers are full, and then keeps them. One timer, and only while some connection has bytes pending.
+ *
+ * @internal
+ */
+export class WriteStallWatch {
+  private readonly watched = new Map<Connection, Progress>();
+  private timer: NodeJS.Timeout | undefined;
+  private everyMs = LOOK_EVERY_MS;
+
+  add(connection: Connection): void {
+    const { writeTimeoutMs } = connection.options;
+    if (writeTimeoutMs === false) return;
+    connection.watched = true;
+    const taken = connection.bytesSent - connection.pendingBytes;
+    this.watched.set(connection, { taken, since: performance.now() });
+    const everyMs = Math.min(LOOK_EVERY_MS, Math.ceil(writeTimeoutMs / 4));
+    if (this.timer && everyMs >= this.everyMs) return;
+    clearInterval(this.timer);
+    this.everyMs = everyMs;
+    // The sockets keep the process alive, not the watch.
+    this.timer = setInterval(() => this.look(), everyMs).unref();
+  }
+
+  delete(connection: Connection): void {
+    connection.watched = false;
+    this.watched.delete(connection);
+    if (this.watched.size === 0) this.rest();
+  }
+
+  private look(): void {
+    const now = performance.now();
+    for (const [connection, progress] of this.watched) {
+      const { pendingBytes } = connection;
+      const { writeTimeoutMs } = connection.options;
+      const taken = connection.bytesSent - pendingBytes;
+      if (pendingBytes === 0 && connection.isWritable && connection.state === 'open') {
+        this.delete(connection);
+      } else if (taken > progress.taken) {
+        progress.taken = taken;
+        progress.since = now;
+      } else if (writeTimeoutMs !== false && now - progress.since >= writeTimeoutMs) {
+        connection.end(closeReason('write_timeout'));
+      }
+    }
+  }
+
+  private rest(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.everyMs = LOOK_EVERY_MS;
+  }
+}

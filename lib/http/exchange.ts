@@ -1,0 +1,131 @@
+import type { ServerResponse } from 'node:http';
+import { Http2ServerResponse } from 'node:http2';
+import { chooseWriter } from '../connection/choose-writer.js';
+import type { Writer } from '../connection/writer.js';
+import type { SseHeaders } from '../protocol/headers.js';
+import type { ResponseHeaders, StreamOptions } from './route-options.js';
+import { rawRequestOf, rawResponseOf, type RawRequest, type RawResponse } from './raw-exchange.js';
+
+/** What is needed of a Fastify reply; an Express response is Node's own. */
+interface HijackableReply {
+  readonly raw: RawResponse;
+  statusCode: number;
+  getHeaders(): Record<string, number | string | string[] | undefined>;
+  hijack(): unknown;
+}
+
+/**
+ * One request and its response, taken over from the platform. The only place that knows Express from Fastify.
+ *
+ * @internal
+ */
+export class Exchange {
+  readonly req: RawRequest;
+  readonly res: RawResponse;
+
+  constructor(
+    request: unknown,
+    private readonly response: unknown,
+  ) {
+    this.req = rawRequestOf(request);
+    this.res = rawResponseOf(response);
+  }
+
+  get isHead(): boolean {
+    return this.req.method === 'HEAD';
+  }
+
+  /** The status that Nest or the handler has set so far. */
+  get status(): number {
+    return (this.response as { statusCode: number }).statusCode;
+  }
+
+  set status(status: number) {
+    (this.response as { statusCode: number }).statusCode = status;
+  }
+
+  /**
+   * Sends the headers of an event stream.
+   *
+   * @param overrides stand above what the handler and its decorators have set
+   */
+  open(status: number, options: StreamOptions, overrides: SseHeaders): Writer {
+    this.sendHeaders(status, this.headersOf(options), overrides);
+    return chooseWriter(this.res);
+  }
+
+  /** Answers a HEAD request: the headers of the stream, and nothing else. */
+  answerHead(status: number, options: StreamOptions, overrides: SseHeaders): void {
+    this.sendHeaders(status, this.headersOf(options), overrides);
+    this.res.end();
+  }
+
+  /** Answers 204 No Content: what tells an `EventSource` not to come back. */
+  answerNothing(overrides: SseHeaders): void {
+    this.sendHeaders(204, {}, overrides);
+    this.res.end();
+  }
+
+  /**
+   * Answers with a stream that says when to come back, and ends: any other answer makes an `EventSource` give up for good.
+   */
+  turnAway(text: string, options: StreamOptions): void {
+    const { res } = this;
+    // HTTP/1.1: the socket is not kept for another request, or the server would wait for it.
+    if (!(res instanceof Http2ServerResponse)) res.shouldKeepAlive = false;
+    this.sendHeaders(200, this.headersOf(options), {});
+    res.end(text);
+  }
+
+  /**
+   * Keeps Nest, which replies after the interceptors have run, and filters, from writing into the response that was
+   * taken over: their `send()` and `json()` do nothing. Fastify's would only warn after `hijack()`, each time.
+   */
+  seal(): void {
+    Object.assign(this.response as object, SEALED);
+  }
+
+  private headersOf({ responseHeaders }: StreamOptions): ResponseHeaders {
+    return this.res instanceof Http2ServerResponse ? responseHeaders.http2 : responseHeaders.http1;
+  }
+
+  private sendHeaders(status: number, defaults: ResponseHeaders, overrides: SseHeaders): void {
+    const { res } = this;
+    if (isReply(this.response)) takeOver(this.response);
+    for (const name in defaults) {
+      if (!res.hasHeader(name) && !(name === 'Connection' && isLast(res))) res.setHeader(name, defaults[name] ?? '');
+    }
+    for (const name in overrides) {
+      const value = overrides[name];
+      if (value === null || value === false) res.removeHeader(name);
+      else if (value !== undefined) res.setHeader(name, value as string);
+    }
+    res.statusCode = status;
+    this.seal();
+    (res as ServerResponse).flushHeaders();
+  }
+}
+
+function takeOver(reply: HijackableReply): void {
+  const headers = reply.getHeaders();
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  reply.hijack();
+}
+
+function isReply(response: unknown): response is HijackableReply {
+  return typeof (response as Partial<HijackableReply>).hijack === 'function';
+}
+
+function ignore(this: unknown): unknown {
+  return this;
+}
+
+const SEALED = { send: ignore, json: ignore };
+
+/** Whether the client, or a server that closes, wants no other request on this socket: then Node says `close` itself. */
+function isLast(res: RawResponse): boolean {
+  return !(res instanceof Http2ServerResponse) && !res.shouldKeepAlive;
+}

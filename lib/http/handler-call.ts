@@ -1,0 +1,44 @@
+import { connectionOf } from './raw-exchange.js';
+
+/**
+ * One call of a handler, as the interceptor follows it. `next.handle()` flattens promises and Observables, so by itself
+ * it tells neither when the handler has settled nor what it returned.
+ *
+ * @internal
+ */
+export interface HandlerCall {
+  /** No interceptor stands between this one and the handler, so what it returned may go around Nest's rxjs chain. */
+  readonly isInnermost: boolean;
+  /** The handler has returned, or its promise has resolved. @returns what Nest gets to see */
+  settled(value: unknown): unknown;
+}
+
+const CALL = Symbol.for('nestjs-event-stream.call');
+
+interface Slot {
+  [CALL]?: HandlerCall | undefined;
+}
+
+/** Leaves word for the handler that is about to be called with `response`. */
+export function expectCall(response: object, call: HandlerCall): void {
+  (response as Slot)[CALL] = call;
+}
+
+/** Calls `handler`, and tells who waits for it. Without anybody (a unit test calls the method) it changes nothing. */
+export function callHandler(response: unknown, handler: () => unknown): unknown {
+  const slot = isSlot(response) ? response : undefined;
+  const call = slot?.[CALL];
+  if (!slot || !call) return handler();
+  // Once: the handler may call another decorated method with the same response.
+  slot[CALL] = undefined;
+  const value = handler();
+  return isThenable(value) ? Promise.resolve(value).then((settled) => call.settled(settled)) : call.settled(value);
+}
+
+function isSlot(response: unknown): response is Slot {
+  return typeof response === 'object' && response !== null && connectionOf(response) !== undefined;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}

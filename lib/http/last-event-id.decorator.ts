@@ -1,0 +1,17 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { readLastEventId } from '../protocol/last-event-id.js';
+import { rawRequestOf } from './raw-exchange.js';
+
+/**
+ * What the client received last: its `Last-Event-ID` header, else the query parameter `lastEventId` or `last_event_id`
+ * (first connections and polyfills cannot set headers), decoded as UTF-8; `undefined` when there is none.
+ *
+ * It comes from the client: look it up, never trust it.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header (9.2.4)
+ * @publicApi
+ */
+export const LastEventId = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
+  const request = context.switchToHttp().getRequest<{ query?: unknown }>();
+  return readLastEventId(rawRequestOf(request).headers, request.query);
+});

@@ -1,0 +1,122 @@
+import { HttpException, type RequestMethod } from '@nestjs/common';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import {
+  CONNECTION_DEFAULTS,
+  resolveConnectionOptions,
+  type ConnectionOptions,
+  type SseConnectionOptions,
+} from '../connection/connection-options.js';
+import { functionOption, invalidOption, oneOf } from '../protocol/check-option.js';
+import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+
+/** Makes the event that tells a client of a failure. `null`: none, the stream just ends. */
+export type SseErrorEvent = (error: unknown) => SseEventInit | null;
+
+/** What can be set for the module, for a route and for one answer. */
+export interface SseStreamOptions extends SseConnectionOptions {
+  /**
+   * Added to the default response headers, or in their place; `null` leaves one out. What a handler or `@Header()` has
+   * set wins over the module's and the route's, and what an `SseResponse` says wins over all.
+   *
+   * @default {}
+   */
+  headers?: SseHeaders;
+  /**
+   * The event that ends a stream whose source fails after the headers are out.
+   *
+   * @default type 'error', with the message of an `HttpException`, else `'Internal server error'`
+   */
+  errorEvent?: SseErrorEvent | undefined;
+}
+
+/** What a route can set: the second argument of `@Sse()`. */
+export interface SseRouteOptions extends SseStreamOptions {
+  /** @default RequestMethod.GET */
+  method?: RequestMethod;
+  /**
+   * When the headers leave: one macrotask after the source is ready, or with its first event, so that a source that
+   * fails before it still answers with the status of its error.
+   *
+   * @default 'immediately'
+   */
+  commit?: 'immediately' | 'firstEvent';
+  /** Data of a last event, sent when the source has completed, e.g. `'[DONE]'`. @default none */
+  done?: string;
+}
+
+export type ResponseHeaders = Readonly<Record<string, string | string[]>>;
+
+/**
+ * How one stream is answered; nothing is left out.
+ *
+ * @internal
+ */
+export interface StreamOptions extends ConnectionOptions {
+  /** What `headers` of the module and of the route say together. */
+  readonly headers: SseHeaders;
+  /** All response headers, made once for each route: for HTTP/1 and for later versions. */
+  readonly responseHeaders: { readonly http1: ResponseHeaders; readonly http2: ResponseHeaders };
+  readonly errorEvent: SseErrorEvent;
+  readonly commit: 'immediately' | 'firstEvent';
+  readonly done: string | undefined;
+}
+
+/** @internal */
+export const STREAM_DEFAULTS: StreamOptions = Object.freeze({
+  ...CONNECTION_DEFAULTS,
+  ...headerOptions({}),
+  errorEvent: safeErrorEvent,
+  commit: 'immediately',
+  done: undefined,
+});
+
+/**
+ * What `overrides` leave out is taken from `base`.
+ *
+ * @throws {SseError} `SSE_INVALID_OPTION`
+ * @internal
+ */
+export function resolveStreamOptions(base: StreamOptions, overrides: SseRouteOptions): StreamOptions {
+  const { headers, errorEvent, commit, done } = overrides;
+  if (done !== undefined && typeof done !== 'string') throw invalidOption('done', done, 'a string');
+  return Object.freeze({
+    ...base,
+    ...resolveConnectionOptions(base, overrides),
+    ...(headers === undefined ? undefined : headerOptions({ ...base.headers, ...checkHeaders(headers) })),
+    errorEvent: errorEvent === undefined ? base.errorEvent : functionOption('errorEvent', errorEvent),
+    commit: commit === undefined ? base.commit : oneOf('commit', commit, ['immediately', 'firstEvent']),
+    done: done === undefined ? base.done : done,
+  });
+}
+
+function headerOptions(headers: SseHeaders): Pick<StreamOptions, 'headers' | 'responseHeaders'> {
+  return {
+    headers: Object.freeze(headers),
+    responseHeaders: Object.freeze({
+      http1: Object.freeze(mergeHeaders(1, DEFAULT_HEADERS, headers)),
+      http2: Object.freeze(mergeHeaders(2, DEFAULT_HEADERS, headers)),
+    }),
+  };
+}
+
+/** In one case, so that a route replaces what the module has set. */
+function checkHeaders(headers: SseHeaders): SseHeaders {
+  const checked: Record<string, SseHeaders[string]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      validateHeaderName(name);
+      const values = Array.isArray(value) ? (value as readonly string[]) : [value ?? ''];
+      for (const one of values) validateHeaderValue(name, String(one));
+    } catch {
+      throw invalidOption(`headers[${JSON.stringify(name)}]`, value, 'a valid header name and value (RFC 9110 §5)');
+    }
+    checked[name.toLowerCase()] = value;
+  }
+  return checked;
+}
+
+/** Shows no more of an error than Nest's own exception filter would. */
+function safeErrorEvent(error: unknown): SseEventInit {
+  return { type: 'error', data: error instanceof HttpException ? error.message : 'Internal server error' };
+}

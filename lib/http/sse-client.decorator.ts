@@ -1,0 +1,21 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { Connection } from '../connection/connection.js';
+import { SseError } from '../protocol/sse-error.js';
+import { connectionOf } from './raw-exchange.js';
+
+/**
+ * The `SseConnection` of this request. It can be tagged at once; `send()` commits the headers.
+ *
+ * @throws {SseError} `SSE_NOT_CONFIGURED` in a method that is not an `@Sse()` handler
+ * @publicApi
+ */
+export const SseClient = createParamDecorator((_: unknown, context: ExecutionContext) => currentConnection(context));
+
+/** The connection of the request that `context` is about. */
+export function currentConnection(context: ExecutionContext): Connection {
+  const connection = connectionOf(context.switchToHttp().getResponse());
+  if (!connection) {
+    throw new SseError('SSE_NOT_CONFIGURED', '@SseClient() and @SseSignal() work in methods with @Sse() only.');
+  }
+  return connection;
+}

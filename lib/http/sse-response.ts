@@ -1,0 +1,45 @@
+import type { SseCloseReason } from '../connection/close-reason.js';
+import type { SseStreamOptions } from './route-options.js';
+
+/** What one answer decides for itself. */
+export interface SseResponseOptions extends SseStreamOptions {
+  /** The status of the answer. A browser's `EventSource` takes nothing but 200. @default 200 */
+  status?: number;
+  /** Told, once, when and why the stream ended. */
+  onClose?: (reason: SseCloseReason) => void;
+}
+
+/**
+ * A source with options of its own, for what only the handler knows.
+ *
+ * @example
+ * return new SseResponse(this.quotes.of(symbol), { ping: { intervalMs: 5_000 }, onClose: () => this.quotes.leave(symbol) });
+ *
+ * @publicApi
+ */
+export class SseResponse {
+  constructor(
+    /** What a handler may return: an Observable, an iterable, a subscription … */
+    readonly source: unknown,
+    readonly options: SseResponseOptions = {},
+  ) {}
+
+  /**
+   * An answer without a stream, sent by Nest as any other route's would be: through all interceptors, as JSON.
+   *
+   * @param status @default the status of the route
+   * @example
+   * if (!body.stream) return SseResponse.json(await this.llm.complete(body));
+   */
+  static json(value: unknown, status?: number): SseJsonAnswer {
+    return new SseJsonAnswer(value, status);
+  }
+}
+
+/** What `SseResponse.json()` makes. */
+export class SseJsonAnswer {
+  constructor(
+    readonly value: unknown,
+    readonly status: number | undefined,
+  ) {}
+}

@@ -1,0 +1,29 @@
+export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
+export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
+export { SseConnection } from './connection/sse-connection.js';
+export { SseConnections } from './connection/sse-connections.js';
+export { LastEventId } from './http/last-event-id.decorator.js';
+export type { SseErrorEvent, SseRouteOptions, SseStreamOptions } from './http/route-options.js';
+export { SseClient } from './http/sse-client.decorator.js';
+export { SseResponse, type SseJsonAnswer, type SseResponseOptions } from './http/sse-response.js';
+export { SseSignal } from './http/sse-signal.decorator.js';
+export { Sse } from './http/sse.decorator.js';
+export { SseInterceptor } from './http/sse.interceptor.js';
+export type { SseShutdownOptions } from './lifecycle/shutdown-options.js';
+export { SsePingService } from './lifecycle/sse-ping.service.js';
+export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
+export {
+  encodeComment,
+  encodeEvent,
+  type LineEnding as SseLineEnding,
+  type SseEncodeOptions,
+  type SseSerialize,
+} from './protocol/encoder.js';
+export type { SseHeaders, SseHeaderValue } from './protocol/headers.js';
+export { SseError, type SseErrorCode } from './protocol/sse-error.js';
+export type { SseEventLike } from './protocol/sse-event-like.js';
+export { SseEvent, type SseEventInit } from './protocol/sse-event.js';
+export { SseQueue } from './source/sse-queue.js';
+export { SseStream } from './source/sse-stream.js';
+export { SseModule } from './sse.module.js';
+export type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';

@@ -1,0 +1,50 @@
+import { functionOption, integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
+import type { SseEventLike } from '../protocol/sse-event-like.js';
+
+/** How the streams end when the application closes. */
+export interface SseShutdownOptions {
+  /**
+   * Milliseconds that handlers with `@SseSignal()` have to end by themselves, and slow clients to take what waits for
+   * them. What is left then is cut off.
+   *
+   * @default 5_000
+   */
+  readonly gracePeriodMs: number;
+  /**
+   * Each client is told to come back after a random time between these, in milliseconds, so that the next server does
+   * not meet all of them at once. `false`: nothing is said, and browsers come back after about 3 s, together.
+   *
+   * @default { min: 1_000, max: 10_000 }
+   */
+  readonly retryMs: { readonly min: number; readonly max: number } | false;
+  /** A last event for every client. @default none */
+  readonly farewell: (() => SseEventLike) | undefined;
+}
+
+/** @internal */
+export const SHUTDOWN_DEFAULTS: SseShutdownOptions = Object.freeze({
+  gracePeriodMs: 5_000,
+  retryMs: Object.freeze({ min: 1_000, max: 10_000 }),
+  farewell: undefined,
+});
+
+/**
+ * @throws {SseError} `SSE_INVALID_OPTION`
+ * @internal
+ */
+export function resolveShutdownOptions(options: Partial<SseShutdownOptions>): SseShutdownOptions {
+  const { gracePeriodMs, retryMs, farewell } = { ...SHUTDOWN_DEFAULTS, ...options };
+  return Object.freeze({
+    gracePeriodMs: integerOption('shutdown.gracePeriodMs', gracePeriodMs, 0, MAX_TIMER_MS),
+    retryMs: retryMs === false ? false : checkRange(retryMs),
+    farewell: farewell === undefined ? undefined : functionOption('shutdown.farewell', farewell),
+  });
+}
+
+function checkRange(range: { readonly min: number; readonly max: number }): { min: number; max: number } {
+  if (typeof range !== 'object' || range === null) {
+    throw invalidOption('shutdown.retryMs', range, '{ min, max } in milliseconds, or false');
+  }
+  const min = integerOption('shutdown.retryMs.min', range.min, 0, MAX_TIMER_MS);
+  return Object.freeze({ min, max: integerOption('shutdown.retryMs.max', range.max, min, MAX_TIMER_MS) });
+}

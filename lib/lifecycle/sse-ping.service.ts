@@ -1,0 +1,87 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { Connection } from '../connection/connection.js';
+import type { SsePingOptions } from '../connection/connection-options.js';
+
+/** How often connections are looked at, in milliseconds; an eighth of the shortest interval if that is less. */
+const LOOK_EVERY_MS = 1_000;
+const LOOKS_PER_INTERVAL = 8;
+
+/**
+ * Pings the clients that have heard nothing for a while: one timer for all connections, and none while there are none.
+ *
+ * A ping goes only to an open connection that was silent for its whole interval and whose last bytes have all been
+ * taken: a client that is backed up has enough to read.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SsePingService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('SseModule');
+  private timer: NodeJS.Timeout | undefined;
+  private everyMs = LOOK_EVERY_MS;
+
+  /** Pings sent since the application started. */
+  sent = 0;
+
+  constructor(private readonly hub: ConnectionHub) {}
+
+  onApplicationBootstrap(): void {
+    this.hub.onOpen = (connection) => this.opened(connection);
+  }
+
+  onApplicationShutdown(): void {
+    this.hub.onOpen = undefined;
+    this.rest();
+  }
+
+  /** Pings every open connection now, however long it was silent, that has room. @returns how many */
+  pingAll(): number {
+    let count = 0;
+    for (const connection of this.hub.all) if (this.canPing(connection) && this.ping(connection)) count++;
+    return count;
+  }
+
+  private opened({ options: { ping } }: Connection): void {
+    if (ping === false) return;
+    const everyMs = Math.min(LOOK_EVERY_MS, Math.ceil(ping.intervalMs / LOOKS_PER_INTERVAL));
+    if (this.timer && everyMs >= this.everyMs) return;
+    clearInterval(this.timer);
+    this.everyMs = everyMs;
+    // The sockets keep the process alive, not the pings.
+    this.timer = setInterval(() => this.look(), everyMs).unref();
+  }
+
+  private look(): void {
+    if (this.hub.all.size === 0) return this.rest();
+    const now = performance.now();
+    for (const connection of this.hub.all) {
+      const { ping } = connection.options;
+      if (ping !== false && now - connection.lastWriteAt >= ping.intervalMs && this.canPing(connection)) {
+        this.ping(connection);
+      }
+    }
+  }
+
+  private canPing(connection: Connection): boolean {
+    return connection.state === 'open' && connection.bufferedBytes === 0 && connection.isWritable;
+  }
+
+  /** A factory that throws must not take the others' pings with it: its client gets the comment. */
+  private ping(connection: Connection): boolean {
+    const { event } = connection.options.ping || ({} as Partial<SsePingOptions>);
+    this.sent++;
+    try {
+      if (event) return connection.send(event());
+    } catch (error) {
+      this.logger.error(error);
+    }
+    return connection.comment('');
+  }
+
+  private rest(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.everyMs = LOOK_EVERY_MS;
+  }
+}

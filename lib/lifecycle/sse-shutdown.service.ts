@@ -1,0 +1,85 @@
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { closeReason } from '../connection/close-reason.js';
+import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { Connection } from '../connection/connection.js';
+import { encodeEvent } from '../protocol/encoder.js';
+import { toEventInit } from '../protocol/sse-event-like.js';
+import type { SseShutdownOptions } from './shutdown-options.js';
+
+/**
+ * Ends all streams when the application closes, quietly: `beforeApplicationShutdown` is the last hook that comes before
+ * the platform waits for its connections.
+ *
+ * Handlers that took `@SseSignal()` may end by themselves within the grace period; all others cannot know, and are
+ * ended at once. Each client hears the farewell, is told when to come back, and sees a clean end of the body.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SseShutdownService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('SseModule');
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly hub: ConnectionHub,
+    private readonly options: SseShutdownOptions,
+  ) {}
+
+  /** Whether the streams are being ended, or have been; new arrivals are told when to come back. */
+  get isClosing(): boolean {
+    return this.running !== undefined;
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.shutdown();
+  }
+
+  /**
+   * Ends all streams now, and from now on sends new arrivals away. To be called before `app.close()` when a load balancer
+   * needs time; calling it again waits for the first call.
+   *
+   * @returns a promise that resolves, and never rejects, within the grace period
+   */
+  shutdown(): Promise<void> {
+    return (this.running ??= this.run());
+  }
+
+  private async run(): Promise<void> {
+    const { hub, options } = this;
+    const reason = closeReason('server_closing');
+    const deadline = performance.now() + options.gracePeriodMs;
+    hub.drain(() => this.retryText('\n') || ': closing\n\n');
+    for (const connection of [...hub.all]) {
+      connection.sayLast(this.retryText(connection.options.lineEnding) + this.farewellText(connection));
+      connection.warn(reason);
+      if (!connection.isCooperative) connection.end(reason);
+    }
+    await hub.whenEmpty(options.gracePeriodMs);
+    // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
+    for (const connection of [...hub.all]) connection.end(reason);
+    await hub.whenEmpty(Math.max(0, deadline - performance.now(), LAST_FLUSH_MS));
+    for (const connection of [...hub.all]) connection.cut(reason);
+    hub.closeSessions();
+  }
+
+  private retryText(lineEnding: Connection['options']['lineEnding']): string {
+    const { retryMs } = this.options;
+    if (retryMs === false) return '';
+    const retry = retryMs.min + Math.floor(Math.random() * (retryMs.max - retryMs.min + 1));
+    return encodeEvent({ retry }, { lineEnding });
+  }
+
+  private farewellText(connection: Connection): string {
+    const { farewell } = this.options;
+    if (!farewell) return '';
+    try {
+      return encodeEvent(toEventInit(farewell()), connection.options);
+    } catch (error) {
+      this.logger.error(error);
+      return '';
+    }
+  }
+}
+
+/** What a socket with room needs to take the last bytes, in milliseconds, when the grace period is over. */
+const LAST_FLUSH_MS = 100;

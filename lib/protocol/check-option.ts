@@ -1,0 +1,39 @@
+import { SseError, show } from './sse-error.js';
+
+/** The longest delay that timers take, 24.8 days in milliseconds; a longer one fires at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * A whole number within bounds, or an `SseError` that names the option, the value and the range.
+ *
+ * @internal
+ */
+export function integerOption(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalidOption(name, value, `a whole number from ${min} to ${max}`);
+}
+
+/** The same, or `false` for "never". */
+export function integerOptionOrFalse(name: string, value: unknown, min: number, max?: number): number | false {
+  return value === false ? false : integerOption(name, value, min, max);
+}
+
+/** One of some values. */
+export function oneOf<T extends string>(name: string, value: unknown, values: readonly T[]): T {
+  if (values.includes(value as T)) return value as T;
+  throw invalidOption(name, value, values.map((allowed) => JSON.stringify(allowed)).join(', '));
+}
+
+export function functionOption<T>(name: string, value: T): T {
+  if (typeof value === 'function') return value;
+  throw invalidOption(name, value, 'a function');
+}
+
+export function invalidOption(name: string, value: unknown, allowed: string): SseError {
+  return new SseError('SSE_INVALID_OPTION', `The option ${name} is ${show(value)}. Allowed: ${allowed}.`, { value });
+}

@@ -1,0 +1,217 @@
+/// <reference lib="es2024.string" />
+import { checkComment, checkData, checkShape, idText, retryText, typeText } from './event-fields.js';
+import { checkLineEnding, type LineEnding } from './line-ending.js';
+import type { SseEventInit } from './sse-event.js';
+import { SseError, show } from './sse-error.js';
+
+export type { LineEnding } from './line-ending.js';
+
+/**
+ * Turns data that is not a string into text.
+ *
+ * It must return a string; anything else, and anything it throws, becomes `SSE_UNSERIALIZABLE_DATA`. It sees everything
+ * but strings, functions, symbols and binary data. Line breaks in what it returns are carried like those of a string.
+ *
+ * @publicApi
+ */
+export type SseSerialize = (data: unknown) => string;
+
+/**
+ * How {@link encodeEvent} and {@link encodeComment} write.
+ *
+ * @publicApi
+ */
+export interface SseEncodeOptions {
+  /** What ends each line. @default '\n' */
+  lineEnding?: LineEnding;
+  /** How data that is not a string becomes text. @default JSON.stringify */
+  serialize?: SseSerialize;
+}
+
+/**
+ * An event as text of the event stream format, its blank line included: write it as one piece.
+ *
+ * The fields come in the order event, id, retry, comment, data. Everything is checked before anything is returned.
+ *
+ * @example
+ * encodeEvent({ type: 'tick', id: 7, data: { n: 1 } }); // 'event: tick\nid: 7\ndata: {"n":1}\n\n'
+ *
+ * @throws SseError with the code of the field that cannot be sent exactly; `SSE_EMPTY_MESSAGE` if there is none;
+ * `SSE_INVALID_EVENT` for something that is not an object, or whose getters throw; `SSE_INVALID_OPTION` for an unknown
+ * line ending.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (9.2.5)
+ * @publicApi
+ */
+export function encodeEvent(event: SseEventInit, options?: SseEncodeOptions): string {
+  const lineEnding = options?.lineEnding ?? '\n';
+  checkLineEnding(lineEnding);
+  const { head, id, tail } = encodeParts(event, undefined, lineEnding, options?.serialize ?? JSON.stringify);
+  return head + id + tail;
+}
+
+/**
+ * A comment on its own, as text of the event stream format. Clients ignore it; it keeps a line from looking dead.
+ *
+ * @throws SseError `SSE_INVALID_COMMENT` | `SSE_INVALID_OPTION`
+ * @publicApi
+ */
+export function encodeComment(text: string, options?: Pick<SseEncodeOptions, 'lineEnding'>): string {
+  const lineEnding = options?.lineEnding ?? '\n';
+  checkLineEnding(lineEnding);
+  checkComment(text);
+  return encodeLines(': ', text, lineEnding) + lineEnding;
+}
+
+/**
+ * {@link encodeEvent} with an id that the caller vouches for, in place of the event's own, which is not looked at.
+ *
+ * @param id - without control characters and spaces at either end, as positions are. Its length is the caller's affair:
+ * the id of a subscription to several channels may exceed the 128 bytes that users get.
+ * @internal
+ */
+export function encodeEventWithId(event: SseEventInit, id: string, options?: SseEncodeOptions): string {
+  const lineEnding = options?.lineEnding ?? '\n';
+  const parts = encodeParts(event, id, lineEnding, options?.serialize ?? JSON.stringify);
+  return parts.head + parts.id + parts.tail;
+}
+
+/**
+ * An encoded event, cut where its id is: another id in between makes another valid event.
+ *
+ * @internal
+ */
+export interface EncodedParts {
+  /** The `event` line, or nothing. */
+  readonly head: string;
+  /** The `id` line, or nothing. */
+  readonly id: string;
+  /** Everything else, the blank line included. */
+  readonly tail: string;
+}
+
+/**
+ * An event in parts: the one place that knows the order of the fields and checks them.
+ *
+ * @param id - replaces the event's own id unchecked, see {@link encodeEventWithId}.
+ * @throws SseError as {@link encodeEvent} does.
+ * @internal
+ */
+export function encodeParts(
+  event: SseEventInit,
+  id: string | undefined,
+  lineEnding: LineEnding,
+  serialize: SseSerialize,
+): EncodedParts {
+  const fields = readFields(event);
+  if (fields.data === undefined) {
+    checkShape(event);
+  }
+  const type = typeText(fields.type, fields.event);
+  const ownId = id ?? (fields.id === undefined ? undefined : idText(fields.id));
+  const head = type === undefined ? '' : `event: ${type}${lineEnding}`;
+  const idLine = ownId === undefined ? '' : `id: ${ownId}${lineEnding}`;
+  let tail = fields.retry === undefined ? '' : `retry: ${retryText(fields.retry)}${lineEnding}`;
+  if (fields.comment !== undefined) {
+    checkComment(fields.comment);
+    tail += encodeLines(': ', fields.comment, lineEnding);
+  }
+  if (fields.data !== undefined) {
+    tail += encodeData(fields.data, lineEnding, serialize);
+  } else if (type !== undefined) {
+    // A client dispatches nothing without a data line, and whoever names a type wants its listener called.
+    tail += `data: ${lineEnding}`;
+  } else if (tail === '' && fields.id === undefined) {
+    // An id that the caller adds does not make an event of nothing.
+    throw new SseError(
+      'SSE_EMPTY_MESSAGE',
+      `An event needs data, a type, an id, a retry or a comment; ${show(event)} has them all undefined.`,
+      { value: event },
+    );
+  }
+  return { head, id: idLine, tail: tail + lineEnding };
+}
+
+/** Each field is read once: a getter may throw, and may answer differently the second time. */
+function readFields(value: SseEventInit): SseEventInit {
+  if (typeof value !== 'object' || value === null) {
+    throw new SseError('SSE_INVALID_EVENT', `${show(value)} is no event. Wrap it: { data: value }.`, { value });
+  }
+  try {
+    const { type, event, id, retry, comment, data } = value;
+    return { type, event, id, retry, comment, data };
+  } catch (cause) {
+    throw new SseError(
+      'SSE_INVALID_EVENT',
+      `An event, ${show(value)}, could not be read: ${cause instanceof Error ? cause.message : show(cause)}`,
+      { value, cause },
+    );
+  }
+}
+
+function encodeData(data: unknown, lineEnding: LineEnding, serialize: SseSerialize): string {
+  if (typeof data === 'string') {
+    return encodeLines('data: ', data, lineEnding);
+  }
+  checkData(data);
+  if (serialize !== JSON.stringify) {
+    return encodeLines('data: ', serialized(data, serialize), lineEnding);
+  }
+  if (typeof data === 'number' && !Number.isFinite(data)) {
+    // JSON would say null, which is another value.
+    throw new SseError('SSE_UNSERIALIZABLE_DATA', `An event's data is ${data}, which JSON does not know.`, {
+      value: data,
+    });
+  }
+  // JSON refuses a bigint, though its digits are a JSON number. Line breaks in JSON are escaped, so no scan.
+  return `data: ${typeof data === 'bigint' ? String(data) : serialized(data, serialize)}${lineEnding}`;
+}
+
+function serialized(data: unknown, serialize: SseSerialize): string {
+  let text: unknown;
+  try {
+    text = serialize(data);
+  } catch (cause) {
+    throw new SseError(
+      'SSE_UNSERIALIZABLE_DATA',
+      `serialize failed on an event's data, ${show(data)}: ${cause instanceof Error ? cause.message : show(cause)}`,
+      { value: data, cause },
+    );
+  }
+  if (typeof text !== 'string') {
+    throw new SseError(
+      'SSE_UNSERIALIZABLE_DATA',
+      `serialize returned ${show(text)} instead of a string for an event's data, ${show(data)}.`,
+      { value: data },
+    );
+  }
+  return text;
+}
+
+/**
+ * A text as one field line for each of its lines.
+ *
+ * Only CR LF, LF and CR end a line; U+2028, U+0085 and their like do not. `indexOf` finds them at memory speed: 120
+ * characters in 20 ns and 10 KB in 0.14 µs, where a loop over `charCodeAt` takes 180 ns and 20 µs. Each of the two
+ * searches goes on from where it stopped, so that a long text with one kind of line end is not searched again and again.
+ */
+function encodeLines(prefix: string, text: string, lineEnding: LineEnding): string {
+  // UTF-8 has no lone surrogates: they become U+FFFD here rather than in whatever encodes this text later.
+  const exact = text.toWellFormed();
+  let lf = exact.indexOf('\n');
+  let cr = exact.indexOf('\r');
+  let lines = '';
+  let start = 0;
+  while (lf !== -1 || cr !== -1) {
+    const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr;
+    lines += prefix + exact.slice(start, end) + lineEnding;
+    start = end === cr && lf === cr + 1 ? end + 2 : end + 1;
+    if (lf !== -1 && lf < start) {
+      lf = exact.indexOf('\n', start);
+    }
+    if (cr !== -1 && cr < start) {
+      cr = exact.indexOf('\r', start);
+    }
+  }
+  // Not sliced when nothing was found: the usual case makes no copy.
+  return lines + prefix + (start === 0 ? exact : exact.slice(start)) + lineEnding;
+}

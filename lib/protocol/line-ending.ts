@@ -1,0 +1,21 @@
+import { SseError, show } from './sse-error.js';
+
+/**
+ * The three ways to end a line that the standard knows. A client accepts any of them, mixed as well.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (9.2.5, `end-of-line`)
+ * @publicApi
+ */
+export type LineEnding = '\n' | '\r\n' | '\r';
+
+/**
+ * Refuses anything but one of the three: `'\n\n'`, say, would cut every event apart.
+ *
+ * @throws SseError `SSE_INVALID_OPTION`
+ * @internal
+ */
+export function checkLineEnding(value: unknown): asserts value is LineEnding {
+  if (value !== '\n' && value !== '\r\n' && value !== '\r') {
+    throw new SseError('SSE_INVALID_OPTION', `lineEnding is ${show(value)}. Use '\\n', '\\r\\n' or '\\r'.`, { value });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Every reason why this library refuses something, as a list that can be walked.
+ *
+ * The set is closed: a `switch` over {@link SseErrorCode} can be exhaustive. A new code is a minor release.
+ *
+ * @publicApi
+ */
+export const SSE_ERROR_CODES = [
+  // What an event may not be. Nothing of such an event has been written.
+  'SSE_INVALID_ID',
+  'SSE_ID_TOO_LONG',
+  'SSE_INVALID_TYPE',
+  'SSE_INVALID_RETRY',
+  'SSE_INVALID_COMMENT',
+  'SSE_INVALID_DATA',
+  'SSE_UNSERIALIZABLE_DATA',
+  'SSE_EMPTY_MESSAGE',
+  'SSE_INVALID_EVENT',
+  // What was configured or returned wrongly.
+  'SSE_INVALID_OPTION',
+  'SSE_INVALID_SOURCE',
+  'SSE_NO_RETURN',
+  'SSE_NOT_CONFIGURED',
+  // What came too late or twice.
+  'SSE_ALREADY_STARTED',
+  'SSE_CLOSED',
+  'SSE_PRODUCER_RUNNING',
+  // Channels and what stands behind them.
+  'SSE_UNKNOWN_CURSOR',
+  'SSE_INVALID_CHANNEL',
+  'SSE_BACKPLANE_UNAVAILABLE',
+] as const;
+
+/**
+ * The machine-readable reason of an {@link SseError}.
+ *
+ * | code | what happened |
+ * |---|---|
+ * | `SSE_INVALID_ID` | an event id that would not come back unchanged in `Last-Event-ID` |
+ * | `SSE_ID_TOO_LONG` | an event id of more than 128 bytes |
+ * | `SSE_INVALID_TYPE` | an event type that would not arrive unchanged, or `type` and `event` that disagree |
+ * | `SSE_INVALID_RETRY` | a reconnection time that is not a non-negative safe integer |
+ * | `SSE_INVALID_COMMENT` | a comment that is not a string |
+ * | `SSE_INVALID_DATA` | binary data; the wire is text |
+ * | `SSE_UNSERIALIZABLE_DATA` | data that the serializer refused or has no text for |
+ * | `SSE_EMPTY_MESSAGE` | an event that says nothing at all |
+ * | `SSE_INVALID_EVENT` | something that is no event: wrap it in `{ data }` |
+ * | `SSE_INVALID_OPTION` | an option outside its range |
+ * | `SSE_INVALID_SOURCE` | a handler returned something that yields no events |
+ * | `SSE_NO_RETURN` | a handler returned `undefined` |
+ * | `SSE_NOT_CONFIGURED` | `@Sse()` without `SseModule` |
+ * | `SSE_ALREADY_STARTED` | a source that can be read once was used twice |
+ * | `SSE_CLOSED` | the queue, connection or broadcaster is closed |
+ * | `SSE_PRODUCER_RUNNING` | the channel has a producer already |
+ * | `SSE_UNKNOWN_CURSOR` | a position that this channel never minted |
+ * | `SSE_INVALID_CHANNEL` | a channel name outside the allowed form |
+ * | `SSE_BACKPLANE_UNAVAILABLE` | the backplane cannot be reached |
+ *
+ * @publicApi
+ */
+export type SseErrorCode = (typeof SSE_ERROR_CODES)[number];
+
+/**
+ * What an {@link SseError} can carry besides its code and message.
+ *
+ * @publicApi
+ */
+export interface SseErrorDetails {
+  /** The value that was refused, as it was. The message holds a short rendering of it only. */
+  readonly value?: unknown;
+  /** The error that led to this one: what a serializer or a broker threw. */
+  readonly cause?: unknown;
+}
+
+/**
+ * An error of this library, told apart by its {@link code}.
+ *
+ * The message says what happened, the value seen, and what to do. It is written for people and may change between
+ * releases; compare `code`. An application that loads both the ESM and the CommonJS build has two `SseError` classes,
+ * which is one more reason to compare `code` rather than use `instanceof`.
+ *
+ * @example
+ * try {
+ *   await broadcaster.publish('orders', { id, data });
+ * } catch (error) {
+ *   if (error instanceof SseError && error.code === 'SSE_INVALID_ID') {
+ *     // …
+ *   }
+ * }
+ *
+ * @publicApi
+ */
+export class SseError extends Error {
+  override readonly name = 'SseError';
+  readonly code: SseErrorCode;
+  /** The value that was refused, where there is one. It is the caller's own object: mind what you log. */
+  readonly value?: unknown;
+
+  constructor(code: SseErrorCode, message: string, details: SseErrorDetails = {}) {
+    // `{ cause: undefined }` would make an own property that every logger prints.
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.value = details.value;
+  }
+}
+
+/** Longest rendering of a value in a message, in UTF-16 code units: one terminal line with room for the sentence. */
+const MAX_SHOWN_LENGTH = 80;
+
+/**
+ * A value as an error message shows it: short, on one line, and never a reason for a second error.
+ *
+ * Strings are quoted and cut. Objects show their class and keys, not their values: an event's data may be private, and
+ * messages end up in logs.
+ *
+ * @internal
+ */
+export function show(value: unknown): string {
+  try {
+    switch (typeof value) {
+      case 'string':
+        return showText(value);
+      case 'bigint':
+        // The size is asked for first: printing a bigint of a million digits takes seconds.
+        return value > -(10n ** 80n) && value < 10n ** 80n ? `${value}n` : 'a bigint of more than 80 digits';
+      case 'symbol':
+        return `Symbol(${showText(value.description ?? '')})`;
+      case 'function':
+        return 'a function';
+      case 'object':
+        return value === null ? 'null' : showObject(value);
+      default:
+        return Object.is(value, -0) ? '-0' : String(value);
+    }
+  } catch {
+    // A revoked proxy, or a `constructor` getter that throws.
+    return 'an object that cannot be shown';
+  }
+}
+
+function showText(text: string): string {
+  const quoted = JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH));
+  // JSON leaves these as they are, and a terminal or a log viewer acts on them.
+  const safe = quoted.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return text.length > MAX_SHOWN_LENGTH ? `${safe}… (${text.length} characters)` : safe;
+}
+
+function showObject(value: object): string {
+  if (Array.isArray(value)) {
+    return `an array of ${value.length}`;
+  }
+  const maker: unknown = (value as { constructor?: unknown }).constructor;
+  const className = typeof maker === 'function' && typeof maker.name === 'string' ? maker.name : '';
+  if (ArrayBuffer.isView(value)) {
+    return `${className || 'binary data'} of ${value.byteLength} bytes`;
+  }
+  // A few keys are enough to recognise an object by; walking all of a large one is not.
+  const keys: string[] = [];
+  for (const key in value) {
+    if (keys.push(key) > 8) {
+      break;
+    }
+  }
+  const body = keys.length > 8 ? `${keys.slice(0, 8).join(', ')}, …` : keys.join(', ');
+  const text = `${className === 'Object' || className === '' ? '' : `${className} `}{ ${body} }`;
+  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
+}

@@ -1,0 +1,61 @@
+import { checkShape, isBinary } from './event-fields.js';
+import type { SseEventInit } from './sse-event.js';
+import { SseError, show } from './sse-error.js';
+
+/**
+ * What a source may yield: an event, or a bare primitive that is the data of one.
+ *
+ * @publicApi
+ */
+export type SseEventLike<T = unknown> = string | number | boolean | bigint | SseEventInit<T>;
+
+/**
+ * The event that a yielded value stands for.
+ *
+ * A string, number, boolean or bigint is data. An object with at least one of an event's keys, its own or inherited
+ * (a DOM `MessageEvent` has getters), is an event and is returned as it is. Its fields are not checked here: the encoder
+ * does that.
+ *
+ * @throws SseError `SSE_INVALID_EVENT` for everything else, also for an object without `data` that carries keys that
+ * an event does not know: `{ id: 7, name: 'Ann' }` is a record, not an event, and sending it would lose the name
+ * without a word. `SSE_EMPTY_MESSAGE` for `{}`.
+ * @internal
+ */
+export function toEventInit(value: unknown): SseEventInit {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return { data: value };
+    case 'object':
+      break;
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      throw new SseError(
+        'SSE_INVALID_EVENT',
+        `${show(value)} is no event. Use a string, a number, a boolean, a bigint, or an object such as { data }.`,
+        { value },
+      );
+  }
+  if (value === null) {
+    throw new SseError('SSE_INVALID_EVENT', 'null is no event. To send a JSON null, use { data: null }.', { value });
+  }
+  if (isBinary(value)) {
+    throw new SseError(
+      'SSE_INVALID_EVENT',
+      `${show(value)} is no event, and the wire is text. Decode it, or use { data: bytes.toString('base64') }.`,
+      { value },
+    );
+  }
+  if (Array.isArray(value)) {
+    throw new SseError(
+      'SSE_INVALID_EVENT',
+      `${show(value)} is no event. To send it as one, use { data: array }; to send each item, use yield*.`,
+      { value },
+    );
+  }
+  checkShape(value);
+  return value;
+}

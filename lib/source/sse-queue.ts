@@ -1,0 +1,203 @@
+import { integerOption } from '../protocol/check-option.js';
+import { SseError } from '../protocol/sse-error.js';
+import type { SseEventLike } from '../protocol/sse-event-like.js';
+import { Fifo } from './fifo.js';
+
+/**
+ * The options of an {@link SseQueue}.
+ *
+ * @publicApi
+ */
+export interface SseQueueOptions {
+  /**
+   * How many events the queue holds while its client does not take them; beyond that `send()` waits. A whole number of
+   * 1 or more. The default lets a producer and its client work at the same time, and is little enough to keep per client.
+   *
+   * @default 16
+   */
+  maxEvents?: number;
+}
+
+interface Sender<T> {
+  readonly event: SseEventLike<T>;
+  readonly settle: (accepted: boolean) => void;
+}
+
+interface Receiver<T> {
+  readonly settle: (result: IteratorResult<SseEventLike<T>, undefined>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A bounded queue between code that produces events and the one client that a handler returns it to.
+ *
+ * The producer's `send()` waits while the client is behind, so nothing piles up. When the client leaves the queue is
+ * closed, and `send()` says so by `false`.
+ *
+ * It is read once: another handler that returns the same queue fails with `SSE_ALREADY_STARTED`. For many clients there
+ * are channels, see `SseBroadcaster`.
+ *
+ * @example
+ * const queue = new SseQueue();
+ * void (async () => {
+ *   for (const row of rows) {
+ *     if (!(await queue.send({ data: row }))) return; // nobody reads any more
+ *   }
+ *   queue.close();
+ * })();
+ * return queue;
+ *
+ * @publicApi
+ */
+export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
+  private readonly maxEvents: number;
+  private readonly events = new Fifo<SseEventLike<T>>();
+  /** Only ever non-empty while `events` is full. */
+  private readonly senders = new Fifo<Sender<T>>();
+  /** Only ever non-empty while `events` is empty. */
+  private readonly receivers = new Fifo<Receiver<T>>();
+  private ended = false;
+  private started = false;
+  private failure: { readonly error: unknown } | undefined;
+
+  /** @throws SseError `SSE_INVALID_OPTION` when `maxEvents` is out of range. */
+  constructor({ maxEvents = 16 }: SseQueueOptions = {}) {
+    this.maxEvents = integerOption('maxEvents', maxEvents, 1);
+  }
+
+  /** How many events were accepted and not taken yet. Senders that wait are not counted. */
+  get length(): number {
+    return this.events.length;
+  }
+
+  /** Whether no more events are accepted: after `close()`, or once the client has left. */
+  get closed(): boolean {
+    return this.ended;
+  }
+
+  /**
+   * Puts an event into the queue, and waits for room while it is full. Senders that wait are served in their order.
+   *
+   * The event is checked when it is encoded; one that cannot be sent ends the stream with its error.
+   *
+   * @returns `true` once the event has its place in the queue, `false` when the queue is or becomes closed before that;
+   * the event is then never delivered. It never rejects, so a `send()` that nobody awaits cannot end the process. But
+   * one that nobody awaits is not held back either, and waits in memory: use {@link trySend} where you cannot wait.
+   */
+  send(event: SseEventLike<T>): Promise<boolean> {
+    if (this.trySend(event)) {
+      return Promise.resolve(true);
+    }
+    if (this.ended) {
+      return Promise.resolve(false);
+    }
+    return new Promise((settle) => this.senders.push({ event, settle }));
+  }
+
+  /**
+   * Puts an event into the queue if there is room right now, for a producer that cannot wait, such as an event emitter's
+   * listener.
+   *
+   * @returns `false` when the queue is full or closed; the event is then never delivered.
+   */
+  trySend(event: SseEventLike<T>): boolean {
+    if (this.ended) {
+      return false;
+    }
+    const receiver = this.receivers.shift();
+    if (receiver) {
+      receiver.settle({ done: false, value: event });
+      return true;
+    }
+    if (this.events.length >= this.maxEvents) {
+      return false;
+    }
+    this.events.push(event);
+    return true;
+  }
+
+  /**
+   * Accepts no more events. What was accepted is still delivered, then the stream ends, or fails with `error` if there is
+   * one. Senders that wait get `false`. Closing again changes nothing.
+   */
+  close(error?: unknown): void {
+    if (this.ended) {
+      return;
+    }
+    this.ended = true;
+    this.failure = error === undefined ? undefined : { error };
+    this.dismissSenders();
+    for (let receiver = this.receivers.shift(); receiver; receiver = this.receivers.shift()) {
+      this.end(receiver);
+    }
+  }
+
+  /**
+   * The one way to read the queue. `return()` is how a reader leaves: it closes the queue and drops what was not taken.
+   *
+   * @throws SseError `SSE_ALREADY_STARTED` when the queue is read already.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<SseEventLike<T>, undefined> {
+    if (this.started) {
+      throw new SseError(
+        'SSE_ALREADY_STARTED',
+        'This SseQueue is read already, and each event goes to one reader. Make a queue per request, or publish to a channel.',
+        { value: this },
+      );
+    }
+    this.started = true;
+    const iterator: AsyncIterableIterator<SseEventLike<T>, undefined> = {
+      next: () => this.receive(),
+      return: () => {
+        this.leave();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  private receive(): Promise<IteratorResult<SseEventLike<T>, undefined>> {
+    if (this.events.length > 0) {
+      // Whatever was sent is passed on, even undefined: the encoder says best what is wrong with it.
+      const value = this.events.shift() as SseEventLike<T>;
+      const sender = this.senders.shift();
+      if (sender) {
+        this.events.push(sender.event);
+        sender.settle(true);
+      }
+      return Promise.resolve({ done: false, value });
+    }
+    return new Promise((settle, reject) => {
+      const receiver = { settle, reject };
+      if (this.ended) {
+        this.end(receiver);
+      } else {
+        this.receivers.push(receiver);
+      }
+    });
+  }
+
+  /** The error is thrown once; whoever asks again learns that it is over, as of a generator. */
+  private end(receiver: Receiver<T>): void {
+    const failure = this.failure;
+    this.failure = undefined;
+    if (failure) {
+      receiver.reject(failure.error);
+    } else {
+      receiver.settle({ done: true, value: undefined });
+    }
+  }
+
+  private leave(): void {
+    this.close();
+    this.events.clear();
+    this.failure = undefined;
+  }
+
+  private dismissSenders(): void {
+    for (let sender = this.senders.shift(); sender; sender = this.senders.shift()) {
+      sender.settle(false);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { invalidOption } from './protocol/check-option.js';
+import type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
+import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
+
+/**
+ * Server-Sent Events for a Nest application. Import it once, at the root.
+ *
+ * @example
+ * @Module({ imports: [SseModule.forRoot()], controllers: [OrdersController] })
+ * export class AppModule {}
+ *
+ * @publicApi
+ */
+@Module({})
+export class SseModule {
+  /** @throws {SseError} `SSE_INVALID_OPTION`, when the application starts */
+  static forRoot(options: SseModuleOptions = {}): DynamicModule {
+    return dynamicModule({ provide: MODULE_OPTIONS, useValue: options }, options.isGlobal);
+  }
+
+  /** The same, with options that have to be awaited or injected: `useFactory`, `useClass` or `useExisting`. */
+  static forRootAsync(options: SseModuleAsyncOptions): DynamicModule {
+    const { imports = [], isGlobal, useClass } = options;
+    const module = dynamicModule(asyncOptions(options), isGlobal);
+    if (useClass) module.providers?.push(useClass);
+    return { ...module, imports };
+  }
+}
+
+function dynamicModule(options: Provider, isGlobal = true): DynamicModule {
+  return { module: SseModule, global: isGlobal, providers: [options, ...PROVIDERS], exports: EXPORTS };
+}
+
+function asyncOptions({ useFactory, inject = [], useClass, useExisting }: SseModuleAsyncOptions): Provider {
+  if (useFactory) return { provide: MODULE_OPTIONS, useFactory, inject };
+  const factory = useClass ?? useExisting;
+  if (!factory) throw invalidOption('forRootAsync', undefined, 'one of useFactory, useClass, useExisting');
+  return { provide: MODULE_OPTIONS, useFactory: (made: SseOptionsFactory) => made.createSseOptions(), inject: [factory] };
+}

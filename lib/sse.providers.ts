@@ -1,0 +1,29 @@
+import type { Provider } from '@nestjs/common';
+import { ConnectionHub } from './connection/connection-hub.js';
+import { SseConnections } from './connection/sse-connections.js';
+import { STREAM_OPTIONS } from './http/sse.interceptor.js';
+import { SsePingService } from './lifecycle/sse-ping.service.js';
+import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
+import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
+
+/** The options as the user gave them. */
+export const MODULE_OPTIONS = Symbol('nestjs-event-stream: module options');
+
+const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
+
+/** Everything that an application has one of, made here and nowhere else. */
+export const PROVIDERS: Provider[] = [
+  { provide: RESOLVED_OPTIONS, useFactory: (options?: SseModuleOptions) => resolveOptions(options), inject: [MODULE_OPTIONS] },
+  { provide: STREAM_OPTIONS, useFactory: ({ stream }: ResolvedOptions) => stream, inject: [RESOLVED_OPTIONS] },
+  { provide: ConnectionHub, useFactory: () => new ConnectionHub() },
+  { provide: SseConnections, useFactory: (hub: ConnectionHub) => new SseConnections(hub), inject: [ConnectionHub] },
+  { provide: SsePingService, useFactory: (hub: ConnectionHub) => new SsePingService(hub), inject: [ConnectionHub] },
+  {
+    provide: SseShutdownService,
+    useFactory: (hub: ConnectionHub, { shutdown }: ResolvedOptions) => new SseShutdownService(hub, shutdown),
+    inject: [ConnectionHub, RESOLVED_OPTIONS],
+  },
+];
+
+/** What users inject, and what the interceptor of `@Sse()` needs in every module with a controller. */
+export const EXPORTS = [STREAM_OPTIONS, ConnectionHub, SseConnections, SsePingService, SseShutdownService];

@@ -1,0 +1,38 @@
+// An application that knows the package from the registry only. tarball.spec.ts copies this file into one folder per
+// Nest major and module format, compiles it there and runs it. It prints `ok` and has nothing left that keeps it alive.
+import 'reflect-metadata';
+import { strict as assert } from 'node:assert';
+import { once } from 'node:events';
+import { type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Sse, SseModule, type SseEventInit } from 'nestjs-event-stream';
+import { from, type Observable } from 'rxjs';
+
+@Controller()
+class NumbersController {
+  @Sse('numbers')
+  numbers(): Observable<SseEventInit> {
+    return from([1, 2, 3].map((n) => ({ type: 'number', id: String(n), data: { n } })));
+  }
+}
+
+@Module({ imports: [SseModule.forRoot()], controllers: [NumbersController] })
+class AppModule {}
+
+async function main(): Promise<void> {
+  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  const server = (await app.listen(0, '127.0.0.1')) as Server;
+  if (!server.listening) await once(server, 'listening');
+
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/numbers`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/);
+  assert.equal(await response.text(), [1, 2, 3].map((n) => `event: number\nid: ${n}\ndata: {"n":${n}}\n\n`).join(''));
+
+  await app.close();
+  console.log('ok');
+}
+
+void main();
