@@ -12,14 +12,9 @@ export { SseInterceptor } from './http/sse.interceptor.js';
 export type { SseShutdownOptions } from './lifecycle/shutdown-options.js';
 export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
-export {
-  encodeComment,
-  encodeEvent,
-  type LineEnding as SseLineEnding,
-  type SseEncodeOptions,
-  type SseSerialize,
-} from './protocol/encoder.js';
+export { encodeComment, encodeEvent, type SseEncodeOptions, type SseSerialize } from './protocol/encoder.js';
 export type { SseHeaders, SseHeaderValue } from './protocol/headers.js';
+export type { LineEnding as SseLineEnding } from './protocol/line-ending.js';
 export { SseError, type SseErrorCode } from './protocol/sse-error.js';
 export type { SseEventLike } from './protocol/sse-event-like.js';
 export { SseEvent, type SseEventInit } from './protocol/sse-event.js';

@@ -36,5 +36,9 @@ function asyncOptions({ useFactory, inject = [], useClass, useExisting }: SseMod
   if (useFactory) return { provide: MODULE_OPTIONS, useFactory, inject };
   const factory = useClass ?? useExisting;
   if (!factory) throw invalidOption('forRootAsync', undefined, 'one of useFactory, useClass, useExisting');
-  return { provide: MODULE_OPTIONS, useFactory: (made: SseOptionsFactory) => made.createSseOptions(), inject: [factory] };
+  return {
+    provide: MODULE_OPTIONS,
+    useFactory: (made: SseOptionsFactory) => made.createSseOptions(),
+    inject: [factory],
+  };
 }

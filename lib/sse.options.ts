@@ -1,5 +1,10 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
-import { resolveStreamOptions, STREAM_DEFAULTS, type SseStreamOptions, type StreamOptions } from './http/route-options.js';
+import {
+  resolveStreamOptions,
+  STREAM_DEFAULTS,
+  type SseStreamOptions,
+  type StreamOptions,
+} from './http/route-options.js';
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
 import { invalidOption } from './protocol/check-option.js';
 

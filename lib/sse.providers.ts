@@ -13,7 +13,11 @@ const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
 
 /** Everything that an application has one of, made here and nowhere else. */
 export const PROVIDERS: Provider[] = [
-  { provide: RESOLVED_OPTIONS, useFactory: (options?: SseModuleOptions) => resolveOptions(options), inject: [MODULE_OPTIONS] },
+  {
+    provide: RESOLVED_OPTIONS,
+    useFactory: (options?: SseModuleOptions) => resolveOptions(options),
+    inject: [MODULE_OPTIONS],
+  },
   { provide: STREAM_OPTIONS, useFactory: ({ stream }: ResolvedOptions) => stream, inject: [RESOLVED_OPTIONS] },
   { provide: ConnectionHub, useFactory: () => new ConnectionHub() },
   { provide: SseConnections, useFactory: (hub: ConnectionHub) => new SseConnections(hub), inject: [ConnectionHub] },

@@ -120,7 +120,11 @@ function checkOverflow(overflow: SseOverflow): SseOverflow {
     return oneOf('buffer.overflow', overflow, ['disconnect', 'dropOldest', 'dropNewest'] as const);
   }
   if (typeof overflow?.latest === 'function') return overflow;
-  throw invalidOption('buffer.overflow', overflow, `'disconnect', 'dropOldest', 'dropNewest', { latest: (event) => key }`);
+  throw invalidOption(
+    'buffer.overflow',
+    overflow,
+    `'disconnect', 'dropOldest', 'dropNewest', { latest: (event) => key }`,
+  );
 }
 
 function resolvePing(base: SsePingOptions | false, ping: Partial<SsePingOptions> | false): SsePingOptions | false {

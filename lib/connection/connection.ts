@@ -102,6 +102,11 @@ export class Connection extends SseConnection {
     return this.abort !== undefined;
   }
 
+  /** Why it ends, as soon as that is known: the `reason` of the signal. */
+  get closeReason(): SseCloseReason | undefined {
+    return this.reason;
+  }
+
   /** Whether the source was told to end soon. */
   get isWarned(): boolean {
     return this.reason !== undefined && this.state !== 'closed' && this.state !== 'closing';

@@ -71,7 +71,10 @@ export class SourceFeed implements SourceSink, Feed {
   }
 
   stray(error: unknown): void {
-    this.end.report(error);
+    // What a source throws because it was told to stop is how it stops.
+    if (error !== this.connection.closeReason && (error as Partial<Error> | null)?.name !== 'AbortError') {
+      this.end.report(error);
+    }
   }
 
   stop(): void {

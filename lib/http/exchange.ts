@@ -98,7 +98,7 @@ export class Exchange {
     for (const name in overrides) {
       const value = overrides[name];
       if (value === null || value === false) res.removeHeader(name);
-      else if (value !== undefined) res.setHeader(name, value as string);
+      else if (value !== undefined) res.setHeader(name, value);
     }
     res.statusCode = status;
     this.seal();

@@ -57,5 +57,7 @@ function onClose(this: RawResponse): void {
 }
 
 function isFinished(res: RawResponse): boolean {
-  return res instanceof Http2ServerResponse ? res.stream.writableFinished && res.stream.rstCode === 0 : res.writableFinished;
+  return res instanceof Http2ServerResponse
+    ? res.stream.writableFinished && res.stream.rstCode === 0
+    : res.writableFinished;
 }

@@ -45,8 +45,7 @@ export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}
 function argumentCount(target: object, key: string | symbol): number {
   const declared = (Reflect.getMetadata('design:paramtypes', target, key) as unknown[] | undefined)?.length ?? 0;
   const decorated = Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, key) as
-    | Record<string, { index: number }>
-    | undefined;
+    Record<string, { index: number }> | undefined;
   const indexes = Object.values(decorated ?? {}).map(({ index }) => index + 1);
   const { length } = (target as Record<string | symbol, { length?: number }>)[key] ?? {};
   return Math.max(declared, length ?? 0, ...indexes);

@@ -66,7 +66,10 @@ export class SseInterceptor implements NestInterceptor {
         return;
       }
       const lastEventId = readLastEventId(exchange.req.headers, request.query);
-      new StreamRequest(this.hub, exchange, this.routeOf(handler), subscriber, request, lastEventId).run(response, next);
+      new StreamRequest(this.hub, exchange, this.routeOf(handler), subscriber, request, lastEventId).run(
+        response,
+        next,
+      );
     });
   }
 

@@ -68,7 +68,8 @@ export class StreamRequest implements Opening, HandlerCall {
     expectCall(response, this);
     this.chain.add(
       next.handle().subscribe({
-        next: (value) => (this.chained ? this.chained.next(value) : this.answer(this.isInnermost ? this.returned : value)),
+        next: (value) =>
+          this.chained ? this.chained.next(value) : this.answer(this.isInnermost ? this.returned : value),
         error: (error: unknown) => (this.chained ? this.chained.error(error) : this.fail(error)),
         complete: () => (this.chained ? this.chained.complete() : this.answer(undefined)),
       }),

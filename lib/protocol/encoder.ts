@@ -4,8 +4,6 @@ import { checkLineEnding, type LineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
 import { SseError, show } from './sse-error.js';
 
-export type { LineEnding } from './line-ending.js';
-
 /**
  * Turns data that is not a string into text.
  *

@@ -11,7 +11,7 @@ interface Encoding {
  *
  * {@link bytes} and {@link chunked} keep what they made for as long as this object lives. That is right for what is
  * written at once to many, and for what is written again and again; what is kept for later is better kept as text,
- * which takes half the memory (see {@link Frame}).
+ * which takes a third of the memory (see {@link Frame}).
  *
  * @internal
  */
@@ -21,20 +21,25 @@ export class WireText {
   readonly #text: string;
   #encodings?: Partial<Record<LineEnding, Encoding>>;
 
-  /** @param text - whole events with `\n` as line ending, and no `\r` at all. */
-  constructor(text: string) {
+  /**
+   * @param text - whole events with `\n` as line ending, and no `\r` at all.
+   * @param byteLength - of its UTF-8 form, if it is known.
+   */
+  constructor(text: string, byteLength?: number) {
     // Counting also makes V8 flatten the pieces that the text was concatenated from: 440 bytes of heap become 220.
-    this.byteLength = Buffer.byteLength(text);
+    this.byteLength = byteLength ?? Buffer.byteLength(text);
     this.#text = text;
   }
 
   /** Several texts as one, to be written at once. Later texts and clients see no difference. */
   static join(texts: readonly WireText[]): WireText {
     let joined = '';
+    let byteLength = 0;
     for (const text of texts) {
       joined += text.#text;
+      byteLength += text.byteLength;
     }
-    return new WireText(joined);
+    return new WireText(joined, byteLength);
   }
 
   /**
@@ -48,9 +53,9 @@ export class WireText {
     }
     const size = `${payload.length.toString(16)}\r\n`;
     const chunk = Buffer.allocUnsafe(size.length + payload.length + 2);
-    chunk.write(size, 0, 'latin1');
+    chunk.write(size, 'latin1');
     chunk.set(payload, size.length);
-    chunk.write('\r\n', size.length + payload.length, 'latin1');
+    endChunk(chunk);
     return chunk;
   }
 
@@ -89,7 +94,10 @@ export class WireText {
     }
     const size = `${length.toString(16)}\r\n`;
     const chunked = this.allocate(size.length + length + 2);
-    chunked.write(`${size}${text}\r\n`, 'utf8');
+    // In pieces: as one string, V8 would have to flatten the text once more.
+    chunked.write(size, 'latin1');
+    chunked.write(text, size.length, 'utf8');
+    endChunk(chunked);
     return { bytes: chunked.subarray(size.length, size.length + length), chunked };
   }
 
@@ -97,4 +105,9 @@ export class WireText {
   protected allocate(size: number): Buffer {
     return Buffer.allocUnsafe(size);
   }
+}
+
+function endChunk(chunk: Buffer): void {
+  chunk[chunk.length - 2] = 0x0d;
+  chunk[chunk.length - 1] = 0x0a;
 }

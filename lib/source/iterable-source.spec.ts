@@ -1,5 +1,5 @@
 import { IterableSource } from './iterable-source.js';
-import { RecordingSink } from './recording-sink.js';
+import { RecordingSink } from '../../test/support/recording-sink.js';
 
 function open(iterable: AsyncIterable<unknown> | Iterable<unknown>) {
   const source = new IterableSource(iterable);

@@ -45,7 +45,7 @@ export class IterableSource extends PullSource {
 
   protected override abandon(): unknown {
     // An iterable that nobody asked for an iterator holds nothing, and asking may start something. Two kinds hold
-    // something before: what is an iterator already, above all a generator, and a queue, whose senders wait for a reader.
+    // something before: what is an iterator already, above all a generator, and a queue, whose senders wait.
     if (this.iterable && ('next' in this.iterable || this.iterable instanceof SseQueue)) {
       this.start();
       return this.release();

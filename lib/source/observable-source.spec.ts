@@ -1,6 +1,6 @@
 import { Observable, Subject, concat, from, of, throwError } from 'rxjs';
 import { ObservableSource, type ObservableLike } from './observable-source.js';
-import { RecordingSink } from './recording-sink.js';
+import { RecordingSink } from '../../test/support/recording-sink.js';
 
 function prepare(observable: ObservableLike) {
   return { source: new ObservableSource(observable), sink: new RecordingSink() };

@@ -41,7 +41,10 @@ export abstract class PullSource implements Source {
   /** Takes hold of what values come from. May throw: then nothing is held. */
   protected abstract start(): void;
 
-  /** A promise of the next iterator result, unless {@link synchronous}. A failure means that it is over and needs no `release()`. */
+  /**
+   * A promise of the next iterator result, or the result itself if {@link synchronous}. A failure means that it is over
+   * and needs no `release()`.
+   */
   protected abstract next(): unknown;
 
   /** Gives up what was started and has not ended, at most once. May throw, or return a promise that may reject. */

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Observable } from 'rxjs';
-import { RecordingSink } from './recording-sink.js';
+import { RecordingSink } from '../../test/support/recording-sink.js';
 import { SseQueue } from './sse-queue.js';
 import { toSource } from './to-source.js';
 
@@ -217,46 +217,28 @@ describe.each(kinds)('$name as a source', ({ make, pushes }) => {
     return specimen;
   }
 
-  it('completes once when it has nothing to say', async () => {
-    const { sink } = open([], 'complete');
+  it.each<[string, unknown[]]>([
+    ['has nothing to say', []],
+    // What is falsy is a value like any other.
+    ['has handed over its values, in their order', [1, 'two', { data: 3 }, 0, '', false, 0n]],
+  ])('completes once when it %s', async (_, values) => {
+    const { sink } = open(values, 'complete');
     await sink.ended();
     await quiet();
-    expect(sink).toMatchObject({ values: [], ends: ['completed'], strays: [] });
+    expect(sink).toMatchObject({ values, ends: ['completed'], strays: [] });
   });
 
-  it('hands over its values in order, then completes', async () => {
-    const { sink } = open([1, 'two', { data: 3 }], 'complete');
-    await sink.ended();
-    await quiet();
-    expect(sink).toMatchObject({ values: [1, 'two', { data: 3 }], ends: ['completed'], strays: [] });
-  });
-
-  it('hands over what is falsy like anything else', async () => {
-    const { sink } = open([0, '', false, 0n], 'complete');
-    await sink.ended();
-    expect(sink.values).toEqual([0, '', false, 0n]);
-  });
-
-  it('fails with its error before the first value', async () => {
-    const error = new Error('too early');
-    const { sink } = open([], error);
-    await sink.ended();
-    await quiet();
-    expect(sink.values).toEqual([]);
-    expect(sink.ends).toEqual([error]);
-    expect(sink.ends[0]).toBe(error);
-    expect(sink.strays).toEqual([]);
-  });
-
-  it('fails with its error after the first value', async () => {
+  it.each<[string, unknown[]]>([
+    ['before', []],
+    ['after', ['first']],
+  ])('fails once, with its error, %s the first value', async (_, values) => {
     const error = new Error('half way');
-    const { sink } = open(['first'], error);
+    const { sink } = open(values, error);
     await sink.ended();
     await quiet();
-    expect(sink.values).toEqual(['first']);
+    expect(sink).toMatchObject({ values, strays: [] });
     expect(sink.ends).toHaveLength(1);
     expect(sink.ends[0]).toBe(error);
-    expect(sink.strays).toEqual([]);
   });
 
   it('tells nothing of a value that never comes, and gives up at once, once', async () => {

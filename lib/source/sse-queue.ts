@@ -11,7 +11,7 @@ import { Fifo } from './fifo.js';
 export interface SseQueueOptions {
   /**
    * How many events the queue holds while its client does not take them; beyond that `send()` waits. A whole number of
-   * 1 or more. The default lets a producer and its client work at the same time, and is little enough to keep per client.
+   * 1 or more. The default lets a producer and its client work at the same time, and is little to keep per client.
    *
    * @default 16
    */
@@ -95,8 +95,8 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
   }
 
   /**
-   * Puts an event into the queue if there is room right now, for a producer that cannot wait, such as an event emitter's
-   * listener.
+   * Puts an event into the queue if there is room right now, for a producer that cannot wait, such as the listener of
+   * an event emitter.
    *
    * @returns `false` when the queue is full or closed; the event is then never delivered.
    */
@@ -117,8 +117,8 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
   }
 
   /**
-   * Accepts no more events. What was accepted is still delivered, then the stream ends, or fails with `error` if there is
-   * one. Senders that wait get `false`. Closing again changes nothing.
+   * Accepts no more events. What was accepted is still delivered, then the stream ends, or fails with `error` if there
+   * is one. Senders that wait get `false`. Closing again changes nothing.
    */
   close(error?: unknown): void {
     if (this.ended) {

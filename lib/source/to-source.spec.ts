@@ -7,7 +7,7 @@ import { SseEvent } from '../protocol/sse-event.js';
 import { IterableSource } from './iterable-source.js';
 import { ObservableSource } from './observable-source.js';
 import { ReadableSource } from './readable-source.js';
-import { RecordingSink } from './recording-sink.js';
+import { RecordingSink } from '../../test/support/recording-sink.js';
 import { IS_SOURCE, type Source } from './source.js';
 import { SseQueue } from './sse-queue.js';
 import { SseStream } from './sse-stream.js';

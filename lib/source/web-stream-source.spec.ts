@@ -1,5 +1,5 @@
 import { ReadableStream } from 'node:stream/web';
-import { RecordingSink } from './recording-sink.js';
+import { RecordingSink } from '../../test/support/recording-sink.js';
 import { WebStreamSource } from './web-stream-source.js';
 
 function open(stream: ReadableStream) {

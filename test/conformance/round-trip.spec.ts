@@ -150,7 +150,7 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
             expectDecoded(decoder, pieces, like);
           }
         }),
-        { ...seeded, numRuns: 250 },
+        { ...seeded, numRuns: 400 },
       );
     });
 

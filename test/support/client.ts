@@ -49,7 +49,10 @@ export class Client {
     const events: EventSourceMessage[] = [];
     while (events.length < count) {
       const event = await this.event();
-      if (!event) throw new Error(`the stream ended after ${events.length} of ${count} events: ${JSON.stringify(this.text.slice(-200))}`);
+      if (!event)
+        throw new Error(
+          `the stream ended after ${events.length} of ${count} events: ${JSON.stringify(this.text.slice(-200))}`,
+        );
       events.push(event);
     }
     return events;
@@ -57,7 +60,8 @@ export class Client {
 
   /** Reads until `condition` holds. */
   async until(condition: (client: this) => boolean): Promise<void> {
-    while (!condition(this)) if (!(await this.read())) throw new Error(`the stream ended first: ${JSON.stringify(this.text.slice(-200))}`);
+    while (!condition(this))
+      if (!(await this.read())) throw new Error(`the stream ended first: ${JSON.stringify(this.text.slice(-200))}`);
   }
 
   /** Reads to the clean end of the body. @returns the events that were left */
@@ -84,7 +88,11 @@ export class Client {
 }
 
 /** Asks for `path`, over the protocol that the application speaks. Resolves when the headers are there. */
-export function open({ url, http2 }: Pick<Running, 'url' | 'http2'>, path: string, options: ClientOptions = {}): Promise<Client> {
+export function open(
+  { url, http2 }: Pick<Running, 'url' | 'http2'>,
+  path: string,
+  options: ClientOptions = {},
+): Promise<Client> {
   return http2 ? open2(url, path, options) : open1(url, path, options);
 }
 
@@ -102,12 +110,15 @@ function open2(url: string, path: string, { method = 'GET', headers = {}, body }
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = connect(url);
     session.on('error', reject);
-    const stream = session.request({ ':method': method, ':path': path, ...withType(headers, body) }, { endStream: false });
+    const stream = session.request(
+      { ':method': method, ':path': path, ...withType(headers, body) },
+      { endStream: false },
+    );
     stream.on('error', reject);
     stream.on('response', ({ ':status': status = 0, ...responseHeaders }) => {
       stream.off('error', reject);
       resolve(
-        new Client(status, responseHeaders as IncomingHttpHeaders, stream, () => {
+        new Client(status, responseHeaders, stream, () => {
           stream.close(constants.NGHTTP2_CANCEL);
           session.destroy();
         }),

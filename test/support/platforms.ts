@@ -2,7 +2,7 @@ import { type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 
 /** A way to serve a Nest application; every e2e runs on each. */
 export interface Platform {
@@ -35,6 +35,6 @@ export async function start(
   const app = module.createNestApplication(platform.adapter() as never, { logger: false });
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
-  const { port } = app.getHttpServer().address() as AddressInfo;
+  const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   return { app, url: `http://127.0.0.1:${port}`, http2: platform.http2 };
 }

@@ -1,4 +1,4 @@
-import type { SourceSink } from './source.js';
+import type { SourceSink } from '../../lib/source/source.js';
 
 /**
  * A sink for specs: it writes down what it is told, and specs wait for what they expect instead of for time.
