@@ -1,0 +1,348 @@
+import 'reflect-metadata';
+import type { INestApplication } from '@nestjs/common';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { fileURLToPath } from 'node:url';
+import { SseConnections } from '../../lib/index.js';
+import { ServerLog } from '../../sample/demo/src/server-log.js';
+import { launchChromium } from '../support/chromium.js';
+import { describeWith } from '../support/external.js';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** A desk, and a phone of the smallest common width. */
+const desk = { viewport: { width: 1440, height: 900 } };
+const phone = { viewport: { width: 360, height: 780 } };
+
+describeWith('chromium', 'the demo in Chromium', (path) => {
+  let app: INestApplication;
+  let url: string;
+  let banner = '';
+  let browser: Browser;
+  let page: Page;
+  /** What a page must not do: fail, or ask another host for anything. */
+  let complaints: string[];
+
+  beforeAll(async () => {
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((banner += String(text))));
+    try {
+      // What `npm start` runs, on a free port.
+      process.env.PORT = '0';
+      ({ app, url } = await import('../../sample/demo/src/main.js'));
+    } finally {
+      write.mockRestore();
+    }
+    // The rest of its log goes to the page only: jest has its own use for the terminal.
+    jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
+    browser = await launchChromium(path);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await app.close();
+    jest.restoreAllMocks();
+  });
+
+  async function openPage(options: BrowserContextOptions = desk): Promise<Page> {
+    const opened = await browser.newPage(options);
+    opened.on('pageerror', (error) => complaints.push(error.message));
+    opened.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    opened.on('request', (request) => {
+      if (!request.url().startsWith(url) && !request.url().startsWith('data:')) complaints.push(request.url());
+    });
+    opened.setDefaultTimeout(15_000);
+    await opened.goto(url);
+    return opened;
+  }
+
+  beforeEach(async () => {
+    complaints = [];
+    page = await openPage();
+  });
+  afterEach(async () => {
+    await page.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const panel = (id: string) => page.locator(`#${id}`);
+  const button = (id: string) => panel(id).locator('button');
+  const logged = (text: string | RegExp) => page.locator('#lines li').filter({ hasText: text });
+
+  /** Waits until it says so. */
+  const says = (locator: Locator, text: string | RegExp) => locator.filter({ hasText: text }).first().waitFor();
+  const isIn = (id: string, state: string) => panel(id).locator(`.state[data-state="${state}"]`).waitFor();
+
+  let marks = 0;
+  /** Writes a line to the server log and waits for it: what was logged before is on the page as well now. */
+  async function mark(): Promise<void> {
+    const text = `mark ${++marks}`;
+    app.get(ServerLog).log(text, 'Test');
+    await logged(new RegExp(`${text}$`)).waitFor();
+  }
+
+  it('prints its endpoints, each with a line for curl that works', async () => {
+    const lines = banner.split('\n').filter((line) => line.includes('curl -N '));
+    expect(lines.map((line) => /^ +(\w+ \S+)/.exec(line)?.[1])).toEqual([
+      'GET /numbers',
+      'GET /counter',
+      'GET /named',
+      'GET /stocks',
+      'GET /progress',
+      'POST /tokens',
+      'GET /wire',
+      'GET /log',
+      'GET /large-response',
+      'GET /large-stream',
+    ]);
+    for (const line of lines) {
+      const [, form, address = ''] = /curl -N (?:-d '(.+)' )?(\S+)$/.exec(line) ?? [];
+      const abort = new AbortController();
+      const response = await fetch(address, {
+        signal: abort.signal,
+        headers: { origin: 'https://elsewhere.example' },
+        ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) }),
+      });
+      expect([address, response.status]).toEqual([address, 200]);
+      expect(response.headers.get('content-type')).toMatch(
+        address.endsWith('/large-response') ? /^application\/json/ : /^text\/event-stream$/,
+      );
+      expect(response.headers.get('access-control-allow-origin')).toBe('*');
+      abort.abort();
+    }
+  });
+
+  it('gets five numbers, comes back by itself, and is told by 204 that this was all', async () => {
+    await button('numbers').click();
+    await isIn('numbers', 'ended');
+    expect(await panel('numbers').locator('.balls .got').allTextContents()).toEqual(['1', '2', '3', '4', '5']);
+    expect(await panel('numbers').locator('.story li').allTextContents()).toEqual([
+      'The stream is open.',
+      'The server ended the body. The browser comes back by itself, with Last-Event-ID: 5.',
+      'The answer was 204 No Content: it will not come back again.',
+    ]);
+    await logged(/GET \/numbers 204/)
+      .last()
+      .waitFor();
+  });
+
+  it('closes on “done” instead, and asks only once', async () => {
+    await mark();
+    const before = await logged(/GET \/numbers/).count();
+    await panel('numbers').getByText('The page closes on').click();
+    await button('numbers').click();
+    await isIn('numbers', 'ended');
+    expect(await panel('numbers').locator('.balls .got').count()).toBe(5);
+    // The marker: another page ends later, and comes back. This one would have done so before.
+    const other = await openPage();
+    await other.locator('#numbers button').click();
+    await other.locator('#numbers .state[data-state="ended"]').waitFor();
+    await other.close();
+    await logged(/GET \/numbers 204/)
+      .last()
+      .waitFor();
+    const requests = await logged(/GET \/numbers/).allTextContents();
+    expect(requests.slice(before).map((line) => /\d{3}, /.exec(line)?.[0])).toEqual(['200, ', '200, ', '204, ']);
+  });
+
+  it('counts until it is stopped, and the server log says that the client has left', async () => {
+    await button('counter').click();
+    await says(panel('counter').locator('.received'), /^([6-9]|\d\d)$/);
+    const [count, received] = await page.evaluate<string[]>(
+      `['output', '.received'].map((part) => document.querySelector('#counter ' + part).textContent)`,
+    );
+    expect(Number(count)).toBe(Number(received) - 1);
+    expect(await button('counter').textContent()).toBe('Stop');
+    await button('counter').click();
+    await isIn('counter', 'idle');
+    const lines = /client \d+ is gone after \d+ frames: the client left \(client_left\)/;
+    await logged(lines).first().waitFor();
+    await says(panel('counter').locator('.heard'), lines);
+  });
+
+  it('has its tab closed, and the server log says that too', async () => {
+    const leaving = await openPage();
+    await leaving.locator('#counter button').click();
+    await leaving
+      .locator('#counter .received')
+      .filter({ hasText: /^[1-9]/ })
+      .waitFor();
+    await mark();
+    const [started = ''] = (await logged(/client \d+ started counting/).allTextContents()).slice(-1);
+    await leaving.close();
+    await logged(`${/client \d+/.exec(started)?.[0]} is gone`).waitFor();
+  });
+
+  it('hears welcome, update and notification by their names', async () => {
+    await button('named').click();
+    await says(panel('named').locator('.feed'), /notificationOrder \d+ was shipped/);
+    await button('named').click();
+    await isIn('named', 'idle');
+    expect((await panel('named').locator('.feed li').allTextContents()).slice(-4)).toEqual([
+      expect.stringMatching(/^notificationOrder \d+ was shipped$/),
+      expect.stringMatching(/^update\d+ people are online$/),
+      expect.stringMatching(/^update\d+ people are online$/),
+      'welcomeGood to see you. Updates follow.',
+    ]);
+    const tallies = await panel('named').locator('.tallies b').allTextContents();
+    expect(tallies).toEqual(['1', expect.stringMatching(/^[2-4]$/), '1']);
+  });
+
+  it('draws four charts from the first event, and moves them with the next ones', async () => {
+    const rows = panel('stocks').locator('tbody tr');
+    await rows.nth(3).waitFor();
+    expect(await rows.locator('th').allTextContents()).toEqual(['NEST', 'NODE', 'RXJS', 'FLUX']);
+    for (const path of await rows.locator('.line').all()) {
+      expect((await path.getAttribute('d'))?.split('L')).toHaveLength(60);
+    }
+    const drawn = await rows.first().locator('.line').getAttribute('d');
+    await panel('stocks').locator(`tr:first-child .line:not([d="${drawn}"])`).waitFor();
+    expect(await rows.locator('.price').allTextContents()).toEqual(Array(4).fill(expect.stringMatching(/^\d+\.\d\d$/)));
+    expect(await rows.locator('.change').first().textContent()).toMatch(/^[▲▼] \d+\.\d\d %$/);
+    await button('stocks').click();
+    await isIn('stocks', 'idle');
+  });
+
+  it('follows a long task to its end', async () => {
+    const percent = () => page.evaluate<number>(`document.querySelector('#progress progress').value`);
+    await button('progress').click();
+    await panel('progress').locator('.steps .past').first().waitFor();
+    expect(await percent()).toBeLessThan(100);
+    await isIn('progress', 'ended');
+    expect(await percent()).toBe(100);
+    expect(await panel('progress').locator('output').textContent()).toBe('100 %');
+    expect(await panel('progress').locator('.step').textContent()).toBe('Published');
+  });
+
+  it('writes an answer token by token', async () => {
+    await page.fill('#prompt', 'Grüße & <b>more</b>?');
+    await button('tokens').click();
+    await isIn('tokens', 'ended');
+    const answer = (await panel('tokens').locator('.answer').textContent()) ?? '';
+    expect(answer).toMatch(/^You asked: “Grüße & <b>more<\/b>\?”\. .* Look at the server log\.$/);
+    expect(await panel('tokens').locator('.note').textContent()).toMatch(/^complete: \d+ tokens in \d\.\d s$/);
+    await says(panel('tokens').locator('.heard'), /\d+ tokens, to the end/);
+  });
+
+  it('stops the generator on the server when the answer is stopped', async () => {
+    await button('tokens').click();
+    await says(panel('tokens').locator('.answer'), 'You asked');
+    await button('tokens').click();
+    await isIn('tokens', 'stopped');
+    const heard = panel('tokens').locator('.heard');
+    await says(heard, /\d+ tokens, then the client stopped it/);
+    const tokensIn = async (locator: Locator) => Number(/(\d+) tokens/.exec((await locator.textContent()) ?? '')?.[1]);
+    const [shown, spent] = [await tokensIn(panel('tokens').locator('.note')), await tokensIn(heard)];
+    // One more may have been under way.
+    expect(spent - shown).toBeLessThanOrEqual(1);
+  });
+
+  it('shows the bytes of a frame of every kind beside what they mean', async () => {
+    await button('wire').click();
+    await isIn('wire', 'ended');
+    const cells = await page.evaluate<string[][]>(
+      `Array.from(document.querySelectorAll('#wire .frames li:not(.head)'), (row) =>
+        Array.from(row.children, (cell) => cell.textContent))`,
+    );
+    expect(cells).toEqual([
+      ['retry: 1000⏎\n⏎\n', 'The browser will wait 1000 ms before it comes back. '],
+      [': a comment: people see it, listeners do not⏎\n⏎\n', 'A comment: no listener sees it. '],
+      ['data: plain text⏎\n⏎\n', 'messageplain text'],
+      ['data: {"total":19.9,"paid":true}⏎\n⏎\n', 'message{"total":19.9,"paid":true}'],
+      [
+        'event: order⏎\nid: order-7⏎\ndata: {"total":19.9,"paid":true}⏎\n⏎\n',
+        'order lastEventId order-7{"total":19.9,"paid":true}',
+      ],
+      [
+        'data: data of three lines:⏎\ndata: roses are red⏎\ndata: violets are blue⏎\n⏎\n',
+        'messagedata of three lines:\nroses are red\nviolets are blue',
+      ],
+      ['data: any language: Grüße, Καλημέρα, Привет⏎\n⏎\n', 'messageany language: Grüße, Καλημέρα, Привет'],
+      ['retry: 2000⏎\n⏎\n', 'The browser will wait 2000 ms before it comes back. '],
+      ['event: bell⏎\ndata: ⏎\n⏎\n', 'bell(empty data)'],
+    ]);
+  });
+
+  it('has the first row of a stream long before the first row of plain JSON', async () => {
+    await button('compare').click();
+    const first = (id: string) => panel(id).locator('.first').filter({ hasText: /\d ms/ });
+    await first('as-stream').waitFor();
+    await first('as-json').waitFor();
+    await says(panel('as-stream').locator('.rows'), /^300$/);
+    await isIn('compare', 'ended');
+    expect(await panel('as-json').locator('.rows').textContent()).toBe('300');
+    const ms = async (id: string) => Number((await first(id).textContent())?.replace(/\D/g, ''));
+    expect(await ms('as-stream')).toBeLessThan((await ms('as-json')) / 2);
+  });
+
+  it('comes back to the server log after a cut, and shows each line exactly once', async () => {
+    await isIn('log', 'open');
+    // Before the cut, between cut and return, and after.
+    const write = (n: number) => app.get(ServerLog).log(`line ${n}`, 'Cut');
+    write(1);
+    await logged('line 1').waitFor();
+    for (const connection of app.get(SseConnections)) connection.close('cut by a test');
+    write(2);
+    await isIn('log', 'reconnecting');
+    write(3);
+    await logged('line 3').waitFor();
+    await isIn('log', 'open');
+    write(4);
+    await logged('line 4').waitFor();
+    const lines = await logged('Cut line').allTextContents();
+    expect(lines.map((line) => line.slice(-6))).toEqual(['line 1', 'line 2', 'line 3', 'line 4']);
+  });
+
+  it('keeps one of the browser’s six connections free, and says so', async () => {
+    for (const id of ['counter', 'named']) await button(id).click();
+    await page.selectOption('#wire-path', '/named');
+    await button('wire').click();
+    await isIn('wire', 'open');
+    expect(await page.locator('#open-count').textContent()).toBe('5');
+    await button('progress').click();
+    await says(page.locator('#notice'), 'Five streams are open');
+    await button('counter').click();
+    await button('progress').click();
+    await isIn('progress', 'open');
+  });
+
+  describe('as a page', () => {
+    async function fill(): Promise<void> {
+      for (const id of ['numbers', 'compare', 'counter']) await button(id).click();
+      for (const id of ['numbers', 'compare']) await isIn(id, 'ended');
+      await button('counter').click();
+      for (const id of ['progress', 'wire']) await button(id).click();
+      await isIn('wire', 'ended');
+      for (const id of ['named', 'tokens']) await button(id).click();
+      await isIn('tokens', 'ended');
+    }
+
+    it('reads well at a desk and on a phone, in light and in dark: contrast, names, nothing wider than the screen', async () => {
+      await fill();
+      await page.addScriptTag({ path: here('page-checks.js') });
+      for (const [name, size] of Object.entries({ desk, phone })) {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.setViewportSize(size.viewport);
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+          await page.evaluate('scrollTo(0, 0)');
+          const where = `${name}-${colorScheme}`;
+          await page.screenshot({ path: here(`screenshots/${where}.png`) });
+          await page.screenshot({ path: here(`screenshots/${where}-full.png`), fullPage: true });
+          expect([where, await page.evaluate('tooFaint()')]).toEqual([where, []]);
+          expect([where, await page.evaluate('nameless()')]).toEqual([where, []]);
+          const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+          expect([where, width]).toEqual([where, size.viewport.width]);
+        }
+      }
+    });
+
+    it('remembers the theme that was chosen', async () => {
+      const theme = page.locator('#theme');
+      await theme.click();
+      await says(theme, 'Theme: light');
+      await theme.click();
+      await says(theme, 'Theme: dark');
+      await page.reload();
+      await says(theme, 'Theme: dark');
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(11, 14, 18)');
+    });
+  });
+});
