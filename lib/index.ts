@@ -1,3 +1,31 @@
+export type {
+  SseIdempotentBackplane,
+  SseObservableBackplane,
+  SseProducingBackplane,
+  SseSignallingBackplane,
+} from './backplane/abilities.js';
+export {
+  SseBackplane,
+  type SseBackplaneEntry,
+  type SseBackplaneEvent,
+  type SseBackplaneListener,
+  type SseBackplanePage,
+  type SseBackplaneSubscription,
+  type SsePublishSettings,
+} from './backplane/backplane.js';
+export type { SseGapReason } from './backplane/gap-reason.js';
+export type { SseChannelOptions, SseChannelRule, SseSlowClient } from './channel/channel-options.js';
+export { defineChannel, type SseChannel, type SseChannelEvent, type SseEventMap } from './channel/define-channel.js';
+export type { SseProduction } from './channel/production.js';
+export {
+  SseBroadcaster,
+  type SseChannelRef,
+  type SseHistoryQuery,
+  type SsePublishOptions,
+  type SseTags,
+} from './channel/sse-broadcaster.js';
+export type { SseSubscribeOptions, SseSubscription } from './channel/sse-subscription.js';
+export type { SseStoredEvent } from './channel/stored-event.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
 export { SseConnection } from './connection/sse-connection.js';
@@ -14,6 +42,7 @@ export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 export { encodeComment, encodeEvent, type SseEncodeOptions, type SseSerialize } from './protocol/encoder.js';
 export type { SseHeaders, SseHeaderValue } from './protocol/headers.js';
+export type { SseHistoryOptions } from './protocol/history-limits.js';
 export type { LineEnding as SseLineEnding } from './protocol/line-ending.js';
 export { SseError, type SseErrorCode } from './protocol/sse-error.js';
 export type { SseEventLike } from './protocol/sse-event-like.js';

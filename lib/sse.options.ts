@@ -1,4 +1,6 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
+import type { SseBackplane } from './backplane/backplane.js';
+import { resolveChannelOptions, type ChannelOptions, type SseChannelOptions } from './channel/channel-options.js';
 import {
   resolveStreamOptions,
   STREAM_DEFAULTS,
@@ -13,10 +15,12 @@ import { invalidOption } from './protocol/check-option.js';
  *
  * @publicApi
  */
-export interface SseModuleOptions extends SseStreamOptions {
+export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions {
   /** Whether every module can inject this one's providers. @default true */
   isGlobal?: boolean;
   shutdown?: Partial<SseShutdownOptions>;
+  /** What stores and orders published events. @default in this process's memory */
+  backplane?: SseBackplane;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })`. */
@@ -43,6 +47,8 @@ export interface SseModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
 export interface ResolvedOptions {
   readonly stream: StreamOptions;
   readonly shutdown: SseShutdownOptions;
+  readonly channels: ChannelOptions;
+  readonly backplane: SseBackplane | undefined;
 }
 
 const NAMES: readonly string[] = [
@@ -56,6 +62,11 @@ const NAMES: readonly string[] = [
   'ping',
   'errorEvent',
   'shutdown',
+  'history',
+  'slowClient',
+  'gapType',
+  'channels',
+  'backplane',
 ] satisfies (keyof SseModuleOptions)[];
 
 /**
@@ -71,5 +82,13 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
   return Object.freeze({
     stream: resolveStreamOptions(STREAM_DEFAULTS, options),
     shutdown: resolveShutdownOptions(options.shutdown ?? {}),
+    channels: resolveChannelOptions(options),
+    backplane: checkBackplane(options.backplane),
   });
+}
+
+function checkBackplane(backplane: SseBackplane | undefined): SseBackplane | undefined {
+  // By what it can do: the package's two builds have a class each.
+  if (backplane === undefined || typeof backplane.publish === 'function') return backplane;
+  throw invalidOption('backplane', backplane, 'an SseBackplane, e.g. new RedisBackplane({ url })');
 }

@@ -1,4 +1,6 @@
-import type { Provider } from '@nestjs/common';
+import { Logger, type Provider } from '@nestjs/common';
+import { MemoryBackplane } from './backplane/memory-backplane.js';
+import { SseBroadcaster } from './channel/sse-broadcaster.js';
 import { ConnectionHub } from './connection/connection-hub.js';
 import { SseConnections } from './connection/sse-connections.js';
 import { STREAM_OPTIONS } from './http/sse.interceptor.js';
@@ -10,6 +12,8 @@ import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './s
 export const MODULE_OPTIONS = Symbol('nestjs-event-stream: module options');
 
 const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
+
+const logger = new Logger('SseModule');
 
 /** Everything that an application has one of, made here and nowhere else. */
 export const PROVIDERS: Provider[] = [
@@ -23,11 +27,30 @@ export const PROVIDERS: Provider[] = [
   { provide: SseConnections, useFactory: (hub: ConnectionHub) => new SseConnections(hub), inject: [ConnectionHub] },
   { provide: SsePingService, useFactory: (hub: ConnectionHub) => new SsePingService(hub), inject: [ConnectionHub] },
   {
-    provide: SseShutdownService,
-    useFactory: (hub: ConnectionHub, { shutdown }: ResolvedOptions) => new SseShutdownService(hub, shutdown),
+    provide: SseBroadcaster,
+    useFactory: (hub: ConnectionHub, { stream, channels, backplane }: ResolvedOptions) =>
+      new SseBroadcaster(hub, backplane ?? new MemoryBackplane(), {
+        channels,
+        serialize: stream.serialize,
+        errorEvent: stream.errorEvent,
+        report: (error) => logger.error(error),
+      }),
     inject: [ConnectionHub, RESOLVED_OPTIONS],
+  },
+  {
+    provide: SseShutdownService,
+    useFactory: (hub: ConnectionHub, { shutdown }: ResolvedOptions, broadcaster: SseBroadcaster) =>
+      new SseShutdownService(hub, shutdown, broadcaster),
+    inject: [ConnectionHub, RESOLVED_OPTIONS, SseBroadcaster],
   },
 ];
 
 /** What users inject, and what the interceptor of `@Sse()` needs in every module with a controller. */
-export const EXPORTS = [STREAM_OPTIONS, ConnectionHub, SseConnections, SsePingService, SseShutdownService];
+export const EXPORTS = [
+  STREAM_OPTIONS,
+  ConnectionHub,
+  SseConnections,
+  SsePingService,
+  SseShutdownService,
+  SseBroadcaster,
+];

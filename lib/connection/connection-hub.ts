@@ -86,9 +86,19 @@ export class ConnectionHub implements ConnectionHost {
   /**
    * Says GOAWAY on every HTTP/2 session that ever carried a stream: a browser keeps its session for the next request, and
    * `app.close()` would wait for it. Streams that are still open end first (RFC 9113 §6.8).
+   *
+   * @param withinMs a client that has not read everything keeps its side open; a session that has ended is cut off then
    */
-  closeSessions(): void {
-    for (const session of this.sessions) session.close();
+  closeSessions(withinMs: number): void {
+    for (const session of this.sessions) {
+      if (session.destroyed) continue;
+      // Taken now: a session that has ended does not give its socket away any more.
+      const { socket } = session;
+      const cutOff = socket.destroySoon.bind(socket);
+      session.close();
+      const timer = setTimeout(() => session.destroyed && cutOff(), withinMs).unref();
+      session.once('close', () => clearTimeout(timer));
+    }
   }
 
   /** Resolves when no connection is left, or after `withinMs`. */

@@ -4,6 +4,7 @@ import {
   integerOptionOrFalse,
   invalidOption,
   MAX_TIMER_MS,
+  objectOption,
   oneOf,
 } from '../protocol/check-option.js';
 import type { LineEnding } from '../protocol/line-ending.js';
@@ -108,7 +109,8 @@ export function resolveConnectionOptions(base: ConnectionOptions, overrides: Sse
   };
 }
 
-function resolveBuffer(base: SseBufferOptions, { maxBytes, overflow }: Partial<SseBufferOptions>): SseBufferOptions {
+function resolveBuffer(base: SseBufferOptions, buffer: Partial<SseBufferOptions>): SseBufferOptions {
+  const { maxBytes, overflow } = objectOption('buffer', buffer);
   return Object.freeze({
     maxBytes: maxBytes === undefined ? base.maxBytes : integerOption('buffer.maxBytes', maxBytes, 1),
     overflow: overflow === undefined ? base.overflow : checkOverflow(overflow),
@@ -129,6 +131,7 @@ function checkOverflow(overflow: SseOverflow): SseOverflow {
 
 function resolvePing(base: SsePingOptions | false, ping: Partial<SsePingOptions> | false): SsePingOptions | false {
   if (ping === false) return false;
+  objectOption('ping', ping);
   const { intervalMs, event } = base === false ? (CONNECTION_DEFAULTS.ping as SsePingOptions) : base;
   return Object.freeze({
     intervalMs:

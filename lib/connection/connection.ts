@@ -26,8 +26,12 @@ export interface Feed {
  * @internal
  */
 export interface Opening {
-  /** Sends the headers. Only called once. */
-  commit(): Writer;
+  /**
+   * Sends the headers, at once or when the platform has completed them. Called again only if it threw.
+   *
+   * @throws when nothing was sent, and the request can still be answered with an error; a promise rejects for that
+   */
+  commit(): Writer | Promise<Writer>;
   /** Nothing was sent, and nothing will be by this connection. */
   abandon(reason: SseCloseReason): void;
 }
@@ -172,11 +176,12 @@ export class Connection extends SseConnection {
   commit(): void {
     const { opening } = this;
     if (this.state !== 'opening' || !opening) return;
-    // Throws when a header is invalid: nothing was sent then, and the request can still be answered with an error.
-    this.writer = opening.commit();
+    const writer = opening.commit();
     this.opening = undefined;
     this.state = 'open';
     this.openedAt = Date.now();
+    if (writer instanceof Promise) this.waitFor(writer, opening);
+    else this.writer = writer;
     this.lastWriteAt = performance.now();
     this.host.opened(this);
     const { retryMs } = this.options;
@@ -224,6 +229,14 @@ export class Connection extends SseConnection {
     if (this.batched > 0) this.flush();
     const room = writer.writeShared(shared, options.lineEnding);
     this.wrote(shared.bytes(options.lineEnding).length, events, now, room, writer);
+  }
+
+  /** Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is. */
+  writeOwn(text: string, events: number): void {
+    if (text === '' || !this.admits()) return;
+    if (this.batched > 0) this.flush();
+    if (this.writer && this.isWritable) this.put(this.writer, text, events);
+    else (this.outbox ??= new Outbox(this.options.buffer)).force(text);
   }
 
   /** Tells whoever holds the signal that the stream will end, and goes on. */
@@ -295,6 +308,24 @@ export class Connection extends SseConnection {
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------
+
+  /** Until the headers are sent it is as if the socket was full. */
+  private waitFor(pending: Promise<Writer>, opening: Opening): void {
+    this.drained = () => this.drain();
+    void pending.then(
+      (writer) => {
+        // The client may have gone meanwhile, or have been given up.
+        if (this.state === 'closed') return writer.destroy();
+        this.writer = writer;
+        this.drain();
+      },
+      (error: unknown) => {
+        const reason = closeReason('source_failed', undefined, error);
+        this.cut(reason);
+        opening.abandon(reason);
+      },
+    );
+  }
 
   /** Whether events are taken; the first one commits the headers. */
   private admits(): boolean {

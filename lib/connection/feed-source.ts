@@ -1,4 +1,5 @@
 import type { Connection } from './connection.js';
+import type { StreamEnd } from './stream-end.js';
 
 /**
  * A source that knows how to feed connections by itself: a subscription of the broadcaster. It shares what it writes
@@ -8,7 +9,7 @@ import type { Connection } from './connection.js';
  */
 export interface FeedSource {
   /** Starts to feed `connection`, or, when it can not, ends it with `source_failed`. Called once for each connection. */
-  [FEED](connection: Connection): void;
+  [FEED](connection: Connection, end: StreamEnd): void;
 }
 
 /** @internal */

@@ -11,7 +11,7 @@ import type { SharedBytes, Writer } from './writer.js';
 export class Http2Writer implements Writer {
   private readonly stream: ServerHttp2Stream;
 
-  constructor(res: Http2ServerResponse) {
+  constructor(private readonly res: Http2ServerResponse) {
     this.stream = res.stream;
   }
 
@@ -36,11 +36,13 @@ export class Http2Writer implements Writer {
   }
 
   end(): void {
-    // The session outlives the stream; `ConnectionHub.closeSessions()` ends it when the server closes.
-    this.stream.end();
+    // By the response, not the stream: an answer to HEAD, which has no body to end, gets its 'close' only then.
+    // The session outlives both; `ConnectionHub.closeSessions()` ends it when the server closes.
+    this.res.end();
   }
 
   destroy(): void {
-    this.stream.close(/* CANCEL, RFC 9113 §7 */ 0x8);
+    // Not CANCEL: Node's own client, and others, take that for a clean end of the body.
+    this.stream.close(/* INTERNAL_ERROR, RFC 9113 §7 */ 0x2);
   }
 }

@@ -1,19 +1,9 @@
 import { encodeEvent } from '../protocol/encoder.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
-import type { SseEventInit } from '../protocol/sse-event.js';
 import type { Source, SourceSink } from '../source/source.js';
 import { closeReason } from './close-reason.js';
 import type { Connection, Feed } from './connection.js';
-
-/** What ends a stream. */
-export interface StreamEnd {
-  /** Data of a last event, after the source has completed. */
-  readonly done: string | undefined;
-  /** The event that tells the client of a failure, or `null` to tell it nothing. */
-  readonly errorEvent: (error: unknown) => SseEventInit | null;
-  /** Told of a failure after the headers were sent, and of one that nobody waits for any more. */
-  readonly report: (error: unknown) => void;
-}
+import { endWithFailure, type StreamEnd } from './stream-end.js';
 
 /**
  * Runs a source into one connection.
@@ -60,14 +50,7 @@ export class SourceFeed implements SourceSink, Feed {
   }
 
   fail(error: unknown): void {
-    const { connection } = this;
-    // A source that was told to end, and ended by throwing what it was told, has not failed.
-    if (connection.isWarned) return connection.end(closeReason('source_completed'));
-    const reason = closeReason('source_failed', undefined, error ?? new Error('the source failed without an error'));
-    // Before the headers are out, the exception filters answer, with the status that the error asks for.
-    if (connection.state === 'opening') return connection.end(reason);
-    this.end.report(error);
-    connection.end(reason, this.describe(error));
+    endWithFailure(this.connection, error, this.end);
   }
 
   stray(error: unknown): void {
@@ -83,15 +66,5 @@ export class SourceFeed implements SourceSink, Feed {
 
   resume(): void {
     // A source that can wait was woken by its own promise.
-  }
-
-  private describe(error: unknown): string | undefined {
-    try {
-      const event = this.end.errorEvent(error);
-      return event === null ? undefined : encodeEvent(event, this.connection.options);
-    } catch (broken) {
-      this.end.report(broken);
-      return undefined;
-    }
   }
 }

@@ -4,11 +4,13 @@ import { chooseWriter } from '../connection/choose-writer.js';
 import type { Writer } from '../connection/writer.js';
 import type { SseHeaders } from '../protocol/headers.js';
 import type { ResponseHeaders, StreamOptions } from './route-options.js';
+import { runOnSendHooks } from './fastify-on-send.js';
 import { rawRequestOf, rawResponseOf, type RawRequest, type RawResponse } from './raw-exchange.js';
 
 /** What is needed of a Fastify reply; an Express response is Node's own. */
 interface HijackableReply {
   readonly raw: RawResponse;
+  readonly request: object;
   statusCode: number;
   getHeaders(): Record<string, number | string | string[] | undefined>;
   hijack(): unknown;
@@ -44,6 +46,20 @@ export class Exchange {
     (this.response as { statusCode: number }).statusCode = status;
   }
 
+  /** Whether somebody else, such as the handler by itself, has sent the headers. */
+  get isSent(): boolean {
+    return this.res.headersSent;
+  }
+
+  /**
+   * Lets the platform's plugins have their say about the headers, right before they are sent.
+   *
+   * @returns a promise when that takes longer
+   */
+  beforeHeaders(): Promise<void> | undefined {
+    return isReply(this.response) ? runOnSendHooks(this.response) : undefined;
+  }
+
   /**
    * Sends the headers of an event stream.
    *
@@ -77,6 +93,12 @@ export class Exchange {
     res.end(text);
   }
 
+  /** Cuts the client off, if it is still there, without an answer. */
+  drop(): void {
+    this.seal();
+    this.res.destroy();
+  }
+
   /**
    * Keeps Nest, which replies after the interceptors have run, and filters, from writing into the response that was
    * taken over: their `send()` and `json()` do nothing. Fastify's would only warn after `hijack()`, each time.
@@ -90,8 +112,8 @@ export class Exchange {
   }
 
   private sendHeaders(status: number, defaults: ResponseHeaders, overrides: SseHeaders): void {
-    const { res } = this;
-    if (isReply(this.response)) takeOver(this.response);
+    const { res, response } = this;
+    if (isReply(response)) copyHeaders(response);
     for (const name in defaults) {
       if (!res.hasHeader(name) && !(name === 'Connection' && isLast(res))) res.setHeader(name, defaults[name] ?? '');
     }
@@ -101,18 +123,20 @@ export class Exchange {
       else if (value !== undefined) res.setHeader(name, value);
     }
     res.statusCode = status;
-    this.seal();
     (res as ServerResponse).flushHeaders();
+    // Not before: when a header is refused, the filters must still be able to answer.
+    if (isReply(response)) response.hijack();
+    this.seal();
   }
 }
 
-function takeOver(reply: HijackableReply): void {
+function copyHeaders(reply: HijackableReply): void {
   const headers = reply.getHeaders();
   for (const name in headers) {
     const value = headers[name];
-    if (value !== undefined) reply.raw.setHeader(name, value);
+    // A stream has no length. One is there for HEAD requests: Fastify's own hook for them saw no payload.
+    if (value !== undefined && name !== 'content-length') reply.raw.setHeader(name, value);
   }
-  reply.hijack();
 }
 
 function isReply(response: unknown): response is HijackableReply {

@@ -1,3 +1,4 @@
+import { isThenable } from '../source/thenable.js';
 import { connectionOf } from './raw-exchange.js';
 
 /**
@@ -7,9 +8,14 @@ import { connectionOf } from './raw-exchange.js';
  * @internal
  */
 export interface HandlerCall {
-  /** No interceptor stands between this one and the handler, so what it returned may go around Nest's rxjs chain. */
-  readonly isInnermost: boolean;
-  /** The handler has returned, or its promise has resolved. @returns what Nest gets to see */
+  /** Nobody waits for the answer any more: the handler need not be called. */
+  readonly isOver: boolean;
+  /**
+   * The handler has returned, or its promise has resolved. Called in the handler's own async context, so that what a
+   * source does when it is started sees the handler's `AsyncLocalStorage`.
+   *
+   * @returns what the interceptors below, and Nest, get to see
+   */
   settled(value: unknown): unknown;
 }
 
@@ -31,14 +37,11 @@ export function callHandler(response: unknown, handler: () => unknown): unknown 
   if (!slot || !call) return handler();
   // Once: the handler may call another decorated method with the same response.
   slot[CALL] = undefined;
+  if (call.isOver) return undefined;
   const value = handler();
   return isThenable(value) ? Promise.resolve(value).then((settled) => call.settled(settled)) : call.settled(value);
 }
 
 function isSlot(response: unknown): response is Slot {
   return typeof response === 'object' && response !== null && connectionOf(response) !== undefined;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -1,23 +1,40 @@
-import type { Source, SourceSink } from '../source/source.js';
+import { Subscription, type Observable } from 'rxjs';
+import { IS_SOURCE, type Source, type SourceSink } from '../source/source.js';
+
+/** Who waits for what comes through the interceptors below. */
+export interface ChainListener {
+  received(value: unknown): void;
+  failed(error: unknown): void;
+}
 
 /**
- * A handler's Observable that reaches us through the interceptors below ours: they may map each event, as with Nest's
- * own `@Sse()`. It was subscribed to already; what it emits is passed on.
+ * The interceptors below ours and the handler. What comes from them is an answer; but once the handler has returned an
+ * Observable, it is a source: they may map each event, as with Nest's own `@Sse()`.
  *
  * @internal
  */
-export class ChainSource implements Source {
+export class HandlerChain implements Source {
+  readonly [IS_SOURCE] = true;
+
+  private readonly subscription = new Subscription();
+  /** Let go of as soon as this is a source: it holds the request. */
+  private listener: ChainListener | undefined;
   private sink: SourceSink | undefined;
 
-  constructor(private readonly unsubscribe: () => void) {}
+  /** Calls the handler. */
+  subscribe(handled: Observable<unknown>, listener: ChainListener): void {
+    this.listener = listener;
+    this.subscription.add(handled.subscribe(this));
+  }
 
   open(sink: SourceSink): void {
+    this.listener = undefined;
     this.sink = sink;
   }
 
   cancel(): void {
-    this.sink = undefined;
-    this.unsubscribe();
+    this.listener = this.sink = undefined;
+    this.subscription.unsubscribe();
   }
 
   next(value: unknown): void {
@@ -28,17 +45,20 @@ export class ChainSource implements Source {
       this.cancel();
       sink?.fail(error);
     }
+    this.listener?.received(value);
   }
 
   error(error: unknown): void {
-    const { sink } = this;
-    this.sink = undefined;
+    const { sink, listener } = this;
+    this.cancel();
     sink?.fail(error);
+    listener?.failed(error);
   }
 
   complete(): void {
-    const { sink } = this;
-    this.sink = undefined;
+    const { sink, listener } = this;
+    this.cancel();
     sink?.complete();
+    listener?.received(undefined);
   }
 }

@@ -6,7 +6,7 @@ import {
   type ConnectionOptions,
   type SseConnectionOptions,
 } from '../connection/connection-options.js';
-import { functionOption, invalidOption, oneOf } from '../protocol/check-option.js';
+import { functionOption, invalidOption, objectOption, oneOf } from '../protocol/check-option.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
@@ -103,7 +103,7 @@ function headerOptions(headers: SseHeaders): Pick<StreamOptions, 'headers' | 're
 /** In one case, so that a route replaces what the module has set. */
 function checkHeaders(headers: SseHeaders): SseHeaders {
   const checked: Record<string, SseHeaders[string]> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, value] of Object.entries(objectOption('headers', headers))) {
     try {
       validateHeaderName(name);
       const values = Array.isArray(value) ? (value as readonly string[]) : [value ?? ''];

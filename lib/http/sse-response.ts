@@ -1,8 +1,8 @@
 import type { SseCloseReason } from '../connection/close-reason.js';
-import type { SseStreamOptions } from './route-options.js';
+import type { SseRouteOptions } from './route-options.js';
 
 /** What one answer decides for itself. */
-export interface SseResponseOptions extends SseStreamOptions {
+export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
   /** The status of the answer. A browser's `EventSource` takes nothing but 200. @default 200 */
   status?: number;
   /** Told, once, when and why the stream ended. */

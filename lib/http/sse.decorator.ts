@@ -1,6 +1,6 @@
 import { HttpCode, RequestMethod, Res, UseInterceptors, applyDecorators, RequestMapping } from '@nestjs/common';
 import { callHandler } from './handler-call.js';
-import type { SseRouteOptions } from './route-options.js';
+import { resolveStreamOptions, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
 import { SSE_ROUTE_METADATA, SseInterceptor } from './sse.interceptor.js';
 
 /** Nest's names of its own metadata, which Nest 11 and 12 export from different places. */
@@ -27,6 +27,8 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
  */
 export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}): MethodDecorator {
   const { method = RequestMethod.GET } = options;
+  // What is wrong is told at start-up, with the line of the decorator in its stack, not with the first request.
+  resolveStreamOptions(STREAM_DEFAULTS, options);
   return (target, key, descriptor: PropertyDescriptor) => {
     const index = argumentCount(target, key);
     // Passthrough: Nest still answers what is not a stream (`SseResponse.json`), after all interceptors have seen it.

@@ -57,6 +57,8 @@ export class SseInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<{ query?: unknown }>();
     const response = http.getResponse<object>();
+    // Now, not when subscribed to: it keeps the async context of whoever is above, e.g. `storage.run(store, next.handle)`.
+    const handled = next.handle();
     return new Observable((subscriber) => {
       const exchange = new Exchange(request, response);
       if (this.hub.isDraining) {
@@ -68,7 +70,7 @@ export class SseInterceptor implements NestInterceptor {
       const lastEventId = readLastEventId(exchange.req.headers, request.query);
       new StreamRequest(this.hub, exchange, this.routeOf(handler), subscriber, request, lastEventId).run(
         response,
-        next,
+        handled,
       );
     });
   }

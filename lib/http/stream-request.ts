@@ -1,18 +1,20 @@
-import { NotAcceptableException, type CallHandler } from '@nestjs/common';
-import { isObservable, Subscription, type Subscriber } from 'rxjs';
-import { closeReason, type SseCloseReason } from '../connection/close-reason.js';
+import { NotAcceptableException } from '@nestjs/common';
+import { isObservable, type Observable, type Subscriber } from 'rxjs';
+import { closeReason, isGraceful, type SseCloseReason } from '../connection/close-reason.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import { Connection, type Opening } from '../connection/connection.js';
 import { FEED, isFeedSource } from '../connection/feed-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
+import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
 import type { Writer } from '../connection/writer.js';
+import { integerOption } from '../protocol/check-option.js';
 import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toSource } from '../source/to-source.js';
 import { acceptsEventStream } from './accept.js';
-import { ChainSource } from './chain-source.js';
 import type { Exchange } from './exchange.js';
 import { expectCall, type HandlerCall } from './handler-call.js';
+import { HandlerChain, type ChainListener } from './handler-chain.js';
 import { isGone, watchClose } from './raw-exchange.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { SseJsonAnswer, SseResponse } from './sse-response.js';
@@ -20,6 +22,7 @@ import { SseJsonAnswer, SseResponse } from './sse-response.js';
 /** What all requests of a route share. */
 export interface StreamRoute {
   readonly options: StreamOptions;
+  /** No interceptor stands between ours and the handler, so an Observable may go around Nest's rxjs chain. */
   readonly isInnermost: boolean;
   readonly report: (error: unknown) => void;
 }
@@ -30,11 +33,10 @@ export interface StreamRoute {
  *
  * @internal
  */
-export class StreamRequest implements Opening, HandlerCall {
+export class StreamRequest implements Opening, HandlerCall, ChainListener {
   private readonly connection: Connection;
-  private readonly chain = new Subscription();
-  private chained: ChainSource | undefined;
-  private returned: unknown;
+  private readonly chain = new HandlerChain();
+  private json: SseJsonAnswer | undefined;
   private overrides: SseHeaders = {};
   private status: number | undefined;
   private isAnswered = false;
@@ -51,11 +53,12 @@ export class StreamRequest implements Opening, HandlerCall {
     this.connection = new Connection(hub, request, lastEventId, route.options);
   }
 
-  get isInnermost(): boolean {
-    return this.route.isInnermost;
+  get isOver(): boolean {
+    const { state } = this.connection;
+    return state === 'closing' || state === 'closed';
   }
 
-  run(response: object, next: CallHandler): void {
+  run(response: object, handled: Observable<unknown>): void {
     const { connection, exchange, subscriber } = this;
     connection.prepare(this);
     // Whoever is above may give up before the headers are out (a timeout, a client that left): so must we.
@@ -66,116 +69,139 @@ export class StreamRequest implements Opening, HandlerCall {
       return;
     }
     expectCall(response, this);
-    this.chain.add(
-      next.handle().subscribe({
-        next: (value) =>
-          this.chained ? this.chained.next(value) : this.answer(this.isInnermost ? this.returned : value),
-        error: (error: unknown) => (this.chained ? this.chained.error(error) : this.fail(error)),
-        complete: () => (this.chained ? this.chained.complete() : this.answer(undefined)),
-      }),
-    );
+    this.chain.subscribe(handled, this);
   }
 
   settled(value: unknown): unknown {
-    if (this.connection.state !== 'opening') {
-      this.discard(value);
-      return undefined;
+    if (this.isOver) return this.discard(value);
+    // What Nest will send goes through the interceptors below as on any other route, and so does each value of an
+    // Observable. Any other stream is nothing that they could map, and starts right away.
+    if (value instanceof SseJsonAnswer) {
+      this.json = value;
+      return value.value;
     }
-    if (this.isInnermost) {
-      this.returned = value;
-      return undefined;
+    if (isObservable(value) && !this.route.isInnermost) {
+      this.answer(this.chain);
+      return value;
     }
-    if (isObservable(value)) {
-      this.chained = new ChainSource(() => this.chain.unsubscribe());
-      this.answer(this.chained);
-    }
-    return value;
+    this.answer(value);
+    return undefined;
   }
 
-  commit(): Writer {
+  received(value: unknown): void {
+    this.answer(this.json ? SseResponse.json(value, this.json.status) : value);
+  }
+
+  failed(error: unknown): void {
+    endWithFailure(this.connection, error, this.endOf(this.connection.options as StreamOptions));
+  }
+
+  commit(): Writer | Promise<Writer> {
+    this.checkAccepted();
     const { exchange, connection } = this;
-    const writer = exchange.open(this.status ?? exchange.status, connection.options as StreamOptions, this.overrides);
-    this.done();
-    return writer;
+    const open = () => {
+      const writer = exchange.open(this.status ?? exchange.status, connection.options as StreamOptions, this.overrides);
+      this.done();
+      return writer;
+    };
+    const pending = exchange.beforeHeaders();
+    return pending ? pending.then(open) : open();
   }
 
-  abandon(reason: SseCloseReason): void {
-    if (this.isDone) return;
-    switch (reason.code) {
-      case 'source_failed':
-        this.done(reason.error);
-        break;
-      case 'client_left':
-        this.exchange.seal();
-        this.done();
-        break;
-      default:
-        this.exchange.turnAway(this.hub.comeBack(), this.route.options);
-        this.done();
+  abandon({ code, reason, error }: SseCloseReason): void {
+    if (this.isDone) {
+      // Answered without a stream, or given up from above.
+    } else if (code === 'source_failed') {
+      this.done(error ?? new Error(reason));
+    } else if (code === 'source_completed') {
+      // It completed without having anything to send: there is nothing to come back for.
+      this.exchange.answerNothing(this.overrides);
+      this.done();
+    } else {
+      if (isGraceful(code)) this.exchange.turnAway(this.hub.comeBack(), this.route.options);
+      else this.exchange.drop();
+      this.done();
     }
-    this.chain.unsubscribe();
+    this.chain.cancel();
   }
 
   /** Decides, once, what the client gets for what the handler returned. */
   private answer(value: unknown): void {
     if (this.isAnswered) return;
     this.isAnswered = true;
-    if (this.connection.state !== 'opening') return this.discard(value);
+    if (this.isOver) return this.discard(value);
     try {
-      if (value === undefined) throw forgottenReturn();
-      if (value === null) this.answerWithout(() => this.exchange.answerNothing(this.overrides));
+      if (value == null && this.isAnsweredByHandler) this.answerWithout(() => this.exchange.seal());
+      else if (value === undefined) throw forgottenReturn();
+      else if (value === null) this.answerNothing();
       else if (value instanceof SseJsonAnswer) this.answerJson(value);
       else if (value instanceof SseResponse) this.respond(value);
       else this.stream(value, this.route.options);
     } catch (error) {
-      this.fail(error);
+      this.failed(error);
+      release(value);
     }
   }
 
-  private respond({ source, options }: SseResponse): void {
-    const { status, headers, onClose } = options;
+  private respond(response: SseResponse): void {
+    const { source, options } = response;
+    this.tellWhenClosed(response);
     const resolved = resolveStreamOptions(this.route.options, options);
-    this.status = status;
+    const { status } = options;
+    this.status = status === undefined ? undefined : integerOption('status', status, 200, 599);
     // What one answer decides stands above what the route has set with @Header().
-    if (headers) this.overrides = headers;
-    if (onClose) void this.connection.closed.then(onClose).catch(this.route.report);
-    if (source === null) this.answerWithout(() => this.exchange.answerNothing(this.overrides));
+    if (options.headers) this.overrides = options.headers;
+    if (source === null) this.answerNothing();
     else this.stream(source, resolved);
   }
 
-  private stream(source: unknown, options: StreamOptions): void {
-    const { connection, exchange, route } = this;
-    const runnable = isFeedSource(source) ? source : source instanceof ChainSource ? source : toSource(source);
-    if (!acceptsEventStream(exchange.req.headers.accept)) {
-      if (!isFeedSource(runnable)) runnable.cancel();
-      throw new NotAcceptableException('This resource is an event stream: accept text/event-stream.');
-    }
+  private stream(value: unknown, options: StreamOptions): void {
+    const { connection, exchange } = this;
+    const source = isFeedSource(value) ? value : toSource(value);
     connection.options = options;
+    this.checkAccepted();
     if (exchange.isHead) {
-      if (!isFeedSource(runnable)) runnable.cancel();
+      release(source);
       const status = this.status ?? exchange.status;
-      this.answerWithout(() => exchange.answerHead(status, options, this.overrides));
-      return;
+      return this.finishHeaders(() => exchange.answerHead(status, options, this.overrides));
     }
-    if (isFeedSource(runnable)) runnable[FEED](connection);
-    else new SourceFeed(connection, runnable, { ...options, report: route.report }).start();
+    if (isFeedSource(source)) source[FEED](connection, this.endOf(options));
+    else new SourceFeed(connection, source, this.endOf(options)).start();
     if (options.commit === 'immediately' && connection.state === 'opening') setImmediate(commitNow, connection);
+  }
+
+  private checkAccepted(): void {
+    if (acceptsEventStream(this.exchange.req.headers.accept)) return;
+    throw new NotAcceptableException('This resource is an event stream: accept text/event-stream.');
+  }
+
+  private answerNothing(): void {
+    this.finishHeaders(() => this.exchange.answerNothing(this.overrides));
   }
 
   /** Nest replies, as it would on any other route, after the interceptors above have had their say. */
   private answerJson({ value, status }: SseJsonAnswer): void {
+    if (this.connection.state === 'open') throw tooLateForJson();
     if (status !== undefined) this.exchange.status = status;
     this.answerWithout(() => undefined, value);
   }
 
-  private answerWithout(write: () => void, value?: unknown): void {
-    write();
+  /** Sends what is all headers; or ends the stream that the handler began by `SseConnection.send()`. */
+  private finishHeaders(send: () => void): void {
+    const pending = this.connection.state === 'open' ? undefined : this.exchange.beforeHeaders();
+    if (pending) void pending.then(() => this.answerWithout(send)).catch((error: unknown) => this.failed(error));
+    else this.answerWithout(this.connection.state === 'open' ? () => undefined : send);
+  }
+
+  private answerWithout(send: () => void, value?: unknown): void {
+    send();
     this.done(undefined, value);
     this.connection.end(closeReason('source_completed'));
   }
 
-  private fail(error: unknown): void {
-    this.connection.end(closeReason('source_failed', undefined, error));
+  /** Whether a handler with `@Res()` has sent the headers by itself. */
+  private get isAnsweredByHandler(): boolean {
+    return this.connection.state === 'opening' && this.exchange.isSent;
   }
 
   /** Lets the interceptors above go on. */
@@ -192,22 +218,25 @@ export class StreamRequest implements Opening, HandlerCall {
     if (this.isDone) return;
     this.isDone = true;
     const { req, res } = this.exchange;
-    const reason = isGone(req, res)
-      ? closeReason('client_left')
-      : closeReason('source_failed', 'an interceptor gave the request up before its headers were sent');
-    this.connection.end(reason);
-    this.chain.unsubscribe();
+    this.connection.end(
+      isGone(req, res)
+        ? closeReason('client_left')
+        : closeReason('source_failed', 'an interceptor gave the request up before its headers were sent'),
+    );
   }
 
-  /** Releases a source that came too late. */
+  /** Takes what came too late: nobody waits for it, but it may hold something. */
   private discard(value: unknown): void {
-    const source = value instanceof SseResponse ? value.source : value;
-    if (source === null || source === undefined || source instanceof SseJsonAnswer || isFeedSource(source)) return;
-    try {
-      toSource(source).cancel();
-    } catch {
-      // It is no source: there is nothing to release, and nobody to tell.
-    }
+    if (value instanceof SseResponse) this.tellWhenClosed(value);
+    release(value);
+  }
+
+  private tellWhenClosed({ options: { onClose } }: SseResponse): void {
+    if (onClose) void this.connection.closed.then(onClose).catch(this.route.report);
+  }
+
+  private endOf({ done, errorEvent }: StreamOptions): StreamEnd {
+    return { done, errorEvent, report: this.route.report };
   }
 }
 
@@ -219,9 +248,27 @@ function commitNow(connection: Connection): void {
   }
 }
 
+/** Releases a source that nobody will read. */
+function release(value: unknown): void {
+  const source = value instanceof SseResponse ? value.source : value;
+  if (source === null || source === undefined || source instanceof SseJsonAnswer || isFeedSource(source)) return;
+  try {
+    toSource(source).cancel();
+  } catch {
+    // It is no source: there is nothing to release, and nobody to tell.
+  }
+}
+
 function forgottenReturn(): SseError {
   return new SseError(
     'SSE_NO_RETURN',
     'An @Sse() handler returned undefined. Return a source (an Observable, an iterable, a subscription), or null to answer 204 No Content.',
+  );
+}
+
+function tooLateForJson(): SseError {
+  return new SseError(
+    'SSE_ALREADY_STARTED',
+    'An @Sse() handler returned SseResponse.json() after it had sent events with SseConnection.send(). Decide before the first send().',
   );
 }

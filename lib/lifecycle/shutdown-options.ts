@@ -1,4 +1,4 @@
-import { functionOption, integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
+import { functionOption, integerOption, invalidOption, MAX_TIMER_MS, objectOption } from '../protocol/check-option.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 
 /** How the streams end when the application closes. */
@@ -33,7 +33,12 @@ export const SHUTDOWN_DEFAULTS: SseShutdownOptions = Object.freeze({
  * @internal
  */
 export function resolveShutdownOptions(options: Partial<SseShutdownOptions>): SseShutdownOptions {
-  const { gracePeriodMs, retryMs, farewell } = { ...SHUTDOWN_DEFAULTS, ...options };
+  // Not by spreading: an option that is there and undefined is one that is left out.
+  const {
+    gracePeriodMs = SHUTDOWN_DEFAULTS.gracePeriodMs,
+    retryMs = SHUTDOWN_DEFAULTS.retryMs,
+    farewell,
+  } = objectOption('shutdown', options);
   return Object.freeze({
     gracePeriodMs: integerOption('shutdown.gracePeriodMs', gracePeriodMs, 0, MAX_TIMER_MS),
     retryMs: retryMs === false ? false : checkRange(retryMs),

@@ -1,4 +1,5 @@
-import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
+import type { SseBroadcaster } from '../channel/sse-broadcaster.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { Connection } from '../connection/connection.js';
@@ -16,13 +17,14 @@ import type { SseShutdownOptions } from './shutdown-options.js';
  * @publicApi
  */
 @Injectable()
-export class SseShutdownService implements BeforeApplicationShutdown {
+export class SseShutdownService implements BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new Logger('SseModule');
   private running: Promise<void> | undefined;
 
   constructor(
     private readonly hub: ConnectionHub,
     private readonly options: SseShutdownOptions,
+    private readonly broadcaster: Pick<SseBroadcaster, 'stopAll' | 'close'>,
   ) {}
 
   /** Whether the streams are being ended, or have been; new arrivals are told when to come back. */
@@ -32,6 +34,11 @@ export class SseShutdownService implements BeforeApplicationShutdown {
 
   beforeApplicationShutdown(): Promise<void> {
     return this.shutdown();
+  }
+
+  /** The last of all: hooks of the application may still publish. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.broadcaster.close();
   }
 
   /**
@@ -48,6 +55,8 @@ export class SseShutdownService implements BeforeApplicationShutdown {
     const { hub, options } = this;
     const reason = closeReason('server_closing');
     const deadline = performance.now() + options.gracePeriodMs;
+    // What runs here without a client ends here, and its clients on other nodes hear of it.
+    const stopped = this.broadcaster.stopAll();
     hub.drain(() => this.retryText('\n') || ': closing\n\n');
     for (const connection of [...hub.all]) {
       connection.sayLast(this.retryText(connection.options.lineEnding) + this.farewellText(connection));
@@ -57,9 +66,11 @@ export class SseShutdownService implements BeforeApplicationShutdown {
     await hub.whenEmpty(options.gracePeriodMs);
     // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
     for (const connection of [...hub.all]) connection.end(reason);
-    await hub.whenEmpty(Math.max(0, deadline - performance.now(), LAST_FLUSH_MS));
+    const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
+    await hub.whenEmpty(left());
     for (const connection of [...hub.all]) connection.cut(reason);
-    hub.closeSessions();
+    hub.closeSessions(left());
+    await stopped;
   }
 
   private retryText(lineEnding: Connection['options']['lineEnding']): string {

@@ -29,6 +29,12 @@ export function oneOf<T extends string>(name: string, value: unknown, values: re
   throw invalidOption(name, value, values.map((allowed) => JSON.stringify(allowed)).join(', '));
 }
 
+/** An object that has options in it. */
+export function objectOption<T extends object>(name: string, value: T): T {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw invalidOption(name, value, 'an object');
+}
+
 export function functionOption<T>(name: string, value: T): T {
   if (typeof value === 'function') return value;
   throw invalidOption(name, value, 'a function');

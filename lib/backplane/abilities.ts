@@ -1,0 +1,70 @@
+import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from './backplane.js';
+
+/**
+ * A backplane that stores an event with the same `key` in the same channel once: a retried publish gets the position of
+ * the first. It remembers at least the keys of the events that the channel's history keeps.
+ *
+ * @publicApi
+ */
+export interface SseIdempotentBackplane {
+  readonly isIdempotent: true;
+}
+
+/**
+ * A backplane that can say how it is.
+ *
+ * @publicApi
+ */
+export interface SseObservableBackplane {
+  /** Never rejects, and answers within bounded time. */
+  health(): Promise<{ readonly isUp: boolean; readonly details?: Readonly<Record<string, unknown>> }>;
+}
+
+/**
+ * A backplane that carries messages between nodes which no client sees, e.g. whom to disconnect. They are not stored.
+ *
+ * @publicApi
+ */
+export interface SseSignallingBackplane {
+  /** Tells all nodes, this one as well. */
+  signal(message: string): Promise<void>;
+  /** Called once, before anything is published. */
+  onSignal(listener: (message: string) => void): void;
+}
+
+/**
+ * A backplane that knows which node produces into a channel, and ends what a dead one has left unfinished.
+ *
+ * @publicApi
+ */
+export interface SseProducingBackplane {
+  /**
+   * Makes this node the only producer of a channel until it releases it, or dies. In the latter case `lastWords` are
+   * stored in its place, once.
+   *
+   * @param onLost called when another node has taken over
+   * @returns `undefined` if another node produces
+   */
+  produce(
+    channel: string,
+    lastWords: readonly SseBackplaneEvent[],
+    settings: Pick<SsePublishSettings, 'history'>,
+    onLost: () => void,
+  ): Promise<{ release(): Promise<void> } | undefined>;
+}
+
+/** @internal */
+export function isProducing(backplane: SseBackplane): backplane is SseBackplane & SseProducingBackplane {
+  return typeof (backplane as Partial<SseProducingBackplane>).produce === 'function';
+}
+
+/** @internal */
+export function isIdempotent(backplane: SseBackplane): boolean {
+  return (backplane as Partial<SseIdempotentBackplane>).isIdempotent === true;
+}
+
+/** @internal */
+export function isSignalling(backplane: SseBackplane): backplane is SseBackplane & SseSignallingBackplane {
+  const { signal, onSignal } = backplane as Partial<SseSignallingBackplane>;
+  return typeof signal === 'function' && typeof onSignal === 'function';
+}

@@ -1,0 +1,149 @@
+import type { SseHistoryOptions } from '../protocol/history-limits.js';
+import type { SseGapReason } from './gap-reason.js';
+
+/**
+ * What is stored of an event: text only, checked already, so that every node makes the same bytes of it.
+ *
+ * @publicApi
+ */
+export interface SseBackplaneEvent {
+  /**
+   * `event`: for the clients. `start`: a new life of the channel begins, and what was before is gone. `end`: nothing
+   * more will come in this life; an event after it starts the next one.
+   */
+  readonly kind: 'event' | 'start' | 'end';
+  readonly type?: string | undefined;
+  /** The data as text, serialised. */
+  readonly data?: string | undefined;
+  readonly retry?: number | undefined;
+  readonly comment?: string | undefined;
+}
+
+/**
+ * A stored event and its place.
+ *
+ * @publicApi
+ */
+export interface SseBackplaneEntry {
+  /**
+   * Where it stands in its channel: 1 to 64 of the characters `A-Z a-z 0-9 _ -`, not digits alone, never given twice.
+   * Only the backplane knows what is in it; the rest of the library compares positions for equality and nothing else.
+   */
+  readonly position: string;
+  /**
+   * The position before it in the same life. For the first entry of a life it is the position of a client that has seen
+   * nothing of that life yet, or `undefined` when the backplane has none.
+   */
+  readonly previous: string | undefined;
+  readonly event: SseBackplaneEvent;
+}
+
+/**
+ * Who is told what happens in a channel. The engine is one; none of its methods throws.
+ *
+ * @publicApi
+ */
+export interface SseBackplaneListener {
+  /**
+   * The first call, once. From now on `entry()` tells everything that comes after `head`.
+   *
+   * @param head the position of the newest entry, or of an empty channel's beginning; `undefined` if there is none
+   * @param isEnded whether the newest entry is an `end`
+   */
+  ready(head: string | undefined, isEnded: boolean): void;
+
+  /** The next entry: in the store's order, each exactly once, whoever published it. */
+  entry(entry: SseBackplaneEntry): void;
+
+  /**
+   * The order can not be continued: entries may have been lost between the last one told and `head`. What comes next is
+   * what follows `head`. Readers will ask `read()` whether something is missing for them.
+   */
+  gap(reason: SseGapReason, head: string | undefined): void;
+}
+
+/** @publicApi */
+export interface SseBackplaneSubscription {
+  /** Nothing is told any more, from this call on. Idempotent. */
+  close(): void;
+}
+
+/** @publicApi */
+export interface SsePublishSettings {
+  /** What to keep of the channel. */
+  readonly history: SseHistoryOptions;
+  /** Names this publish: see {@link SseIdempotentBackplane}. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * What `read()` found: the entries that follow directly on the position that was asked for, or the reason why they can
+ * not be given.
+ *
+ * @publicApi
+ */
+export interface SseBackplanePage {
+  /** Oldest first. Fewer than the limit, and even none, means that there are no more now. */
+  readonly entries: readonly SseBackplaneEntry[];
+  /** Set when `after` does not exist: then `entries` is empty. */
+  readonly gap?: SseGapReason | undefined;
+}
+
+/**
+ * Stores and orders published events and carries them between nodes. The port to implement for another broker.
+ *
+ * Store first, deliver only from the reader: what was published reaches the publishing node's listener on the same path
+ * and in the same order as every other node's, once. There is one order for each channel, and none between channels.
+ *
+ * An abstract class, so that it is the type and the injection token in one. `backplaneContract` in
+ * `nestjs-event-stream/testing` tries all that is promised here.
+ *
+ * @publicApi
+ */
+export abstract class SseBackplane {
+  /**
+   * Whether what was published can be read back. `false` for one that only orders: then the log of each channel is the
+   * only store, the engine subscribes to a channel before it publishes to it, and `read()` finds nothing.
+   */
+  abstract readonly retains: boolean;
+
+  /**
+   * Stores an event at the end of a channel. The events that one caller publishes are stored in the order of the calls,
+   * without waiting for each other.
+   *
+   * The outcome is known within bounded time: an `SseError` `SSE_BACKPLANE_UNAVAILABLE` instead of an endless wait. After
+   * that error the event may still have been stored; a caller that tries again gives the same `key`.
+   *
+   * An event after an `end`, or a `start`, begins a new life: what was stored before is gone, and positions of the life
+   * before are answered with a gap.
+   *
+   * @returns the event's position. At once, not as a promise, only if the listeners have been told of it already.
+   */
+  abstract publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): string | Promise<string>;
+
+  /**
+   * Tells `listener` what happens in a channel. The channel need not exist. Several listeners to one channel, also in one
+   * process, are told the same in the same order.
+   *
+   * While the store is away nothing is told; when it is back, what was missed is told in order, or `gap()`.
+   */
+  abstract subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription;
+
+  /**
+   * The entries that follow `after`, or the oldest ones that are kept.
+   *
+   * A position comes from a client: it may be anything of its alphabet, and must never reach a command of the store as
+   * anything but a value. When the entry at `after` does not exist any more, the answer is a gap, never a later range: the
+   * store can not tell then whether something is missing in between. A position just behind which nothing was dropped is
+   * not a gap, also when its own entry was: the head of a channel that keeps nothing, say.
+   *
+   * Rejects with `SSE_BACKPLANE_UNAVAILABLE` within bounded time when the store is away.
+   *
+   * @param after `undefined`: from the oldest entry that is kept
+   * @param limit at most so many entries, 1 or more
+   */
+  abstract read(channel: string, after: string | undefined, limit: number): Promise<SseBackplanePage>;
+
+  /** Lets go of everything. Never rejects; later calls of `publish()` and `read()` reject with `SSE_CLOSED`. Idempotent. */
+  abstract close(): Promise<void>;
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { SseError } from '../protocol/sse-error.js';
+import type { SseIdempotentBackplane } from './abilities.js';
+import {
+  SseBackplane,
+  type SseBackplaneEntry,
+  type SseBackplaneEvent,
+  type SseBackplaneListener,
+  type SseBackplanePage,
+  type SseBackplaneSubscription,
+  type SsePublishSettings,
+} from './backplane.js';
+import type { SseGapReason } from './gap-reason.js';
+
+/**
+ * Bytes of randomness in an epoch: lives of a channel that one client may meet are few, so that 48 bits never repeat.
+ * In hexadecimal, so that an epoch has no `-`.
+ */
+const EPOCH_BYTES = 6;
+const POSITION = /^([0-9a-f]{12})-(0|[1-9][0-9]{0,15})$/;
+
+/** A life of a channel, from its first listener (or its start) to its last (or the start of the next). */
+interface Life {
+  epoch: string;
+  count: number;
+  head: string;
+  isEnded: boolean;
+  readonly listeners: Set<SseBackplaneListener>;
+  /** Positions by publish key, oldest first; made when the first key comes. */
+  keys: Map<string, string> | undefined;
+  /** Entries that listeners published while being told of another. */
+  waiting: SseBackplaneEntry[] | undefined;
+}
+
+/**
+ * The default backplane: this process is the only node, and the log of each channel is the store. All it does is mint
+ * positions and pass events on, at once.
+ *
+ * A position is `<epoch>-<count>`. The epoch is random for each life of a channel, so that a position from before a
+ * restart, or from before the channel expired, is never taken for one of this life's.
+ */
+export class MemoryBackplane extends SseBackplane implements SseIdempotentBackplane {
+  readonly retains = false;
+  readonly isIdempotent = true;
+
+  private readonly lives = new Map<string, Life>();
+  private isClosed = false;
+
+  publish(channel: string, event: SseBackplaneEvent, { history, key }: SsePublishSettings): string | Promise<string> {
+    if (this.isClosed) return Promise.reject(closed());
+    // A channel without listeners has no life: what nobody stores has a position, and that is all.
+    const life = this.lives.get(channel) ?? newLife();
+    const known = key === undefined ? undefined : life.keys?.get(key);
+    if (known !== undefined) return known;
+    if (event.kind === 'start' || life.isEnded) begin(life);
+    const previous = life.head;
+    const position = `${life.epoch}-${++life.count}`;
+    life.head = position;
+    life.isEnded = event.kind === 'end';
+    if (key !== undefined) remember(life, key, position, history.maxEvents);
+    tell(life, { position, previous, event });
+    return position;
+  }
+
+  subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription {
+    let life = this.lives.get(channel);
+    if (!life) this.lives.set(channel, (life = newLife()));
+    const { listeners } = life;
+    listeners.add(listener);
+    listener.ready(life.head, life.isEnded);
+    return {
+      close: () => {
+        if (listeners.delete(listener) && listeners.size === 0) this.lives.delete(channel);
+      },
+    };
+  }
+
+  read(channel: string, after: string | undefined, _limit: number): Promise<SseBackplanePage> {
+    if (this.isClosed) return Promise.reject(closed());
+    const gap = after === undefined ? undefined : gapAfter(this.lives.get(channel), after);
+    return Promise.resolve({ entries: [], gap });
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    this.lives.clear();
+    return Promise.resolve();
+  }
+}
+
+function newLife(): Life {
+  const life = {
+    epoch: '',
+    count: 0,
+    head: '',
+    isEnded: false,
+    listeners: new Set<never>(),
+    keys: undefined,
+    waiting: undefined,
+  };
+  begin(life);
+  return life;
+}
+
+function begin(life: Life): void {
+  life.epoch = randomBytes(EPOCH_BYTES).toString('hex');
+  life.count = 0;
+  life.head = `${life.epoch}-0`;
+  life.isEnded = false;
+  life.keys = undefined;
+}
+
+function tell(life: Life, entry: SseBackplaneEntry): void {
+  if (life.waiting) {
+    // A listener published: the others have yet to be told of the entry before this one.
+    life.waiting.push(entry);
+    return;
+  }
+  const waiting: SseBackplaneEntry[] = (life.waiting = []);
+  for (const listener of life.listeners) listener.entry(entry);
+  // Not `for … of` alone: what is told may publish more.
+  for (let i = 0; i < waiting.length; i++) for (const listener of life.listeners) listener.entry(waiting[i]!);
+  life.waiting = undefined;
+}
+
+function remember(life: Life, key: string, position: string, maxEvents: number): void {
+  const keys = (life.keys ??= new Map());
+  keys.set(key, position);
+  // Even without a history a retry comes soon after: a few are always kept.
+  if (keys.size > Math.max(maxEvents, 100)) keys.delete(keys.keys().next().value);
+}
+
+/** What is to be said of a position that no log has. */
+function gapAfter(life: Life | undefined, position: string): SseGapReason | undefined {
+  const [, epoch, count] = POSITION.exec(position) ?? [];
+  if (epoch === undefined) return 'malformed';
+  if (epoch !== life?.epoch) return 'foreign';
+  if (Number(count) > life.count) return 'future';
+  return position === life.head ? undefined : 'trimmed';
+}
+
+function closed(): SseError {
+  return new SseError('SSE_CLOSED', 'The application has closed: nothing is published or read any more.');
+}

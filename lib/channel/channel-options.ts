@@ -1,0 +1,116 @@
+import {
+  functionOption,
+  integerOption,
+  integerOptionOrFalse,
+  invalidOption,
+  MAX_TIMER_MS,
+} from '../protocol/check-option.js';
+import { typeText } from '../protocol/event-fields.js';
+import type { SseHistoryOptions } from '../protocol/history-limits.js';
+import type { SseStoredEvent } from './stored-event.js';
+
+/**
+ * What happens to a client that is so slow that the history moved past it: a gap is announced and it goes on with the
+ * newest; it is disconnected; or, of what it missed, it gets the newest event of each key (events whose key is
+ * `undefined` are kept as long as the history keeps them).
+ */
+export type SseSlowClient =
+  'skip' | 'disconnect' | { readonly latest: (event: SseStoredEvent) => string | number | undefined };
+
+/** What differs for some channels. */
+export interface SseChannelRule {
+  /** A channel's name, in which `*` stands for any characters. The first rule that matches counts. */
+  readonly match: string;
+  readonly history?: Partial<SseHistoryOptions>;
+  readonly slowClient?: SseSlowClient;
+}
+
+/** The options of channels, as users give them. */
+export interface SseChannelOptions {
+  /** What is kept of each channel, for clients that come back and for slow ones. */
+  history?: Partial<SseHistoryOptions>;
+  /** @default 'skip' */
+  slowClient?: SseSlowClient;
+  /** The type of the event that announces a gap. @default 'gap' */
+  gapType?: string;
+  /** What differs for some channels, e.g. `[{ match: 'ticker.*', history: { maxEvents: 10 } }]`. @default [] */
+  channels?: readonly SseChannelRule[];
+}
+
+/** What holds for one channel. */
+export interface ChannelSettings {
+  readonly history: SseHistoryOptions;
+  readonly slowClient: SseSlowClient;
+}
+
+/** @internal */
+export interface ChannelOptions extends ChannelSettings {
+  readonly gapType: string;
+  readonly rules: readonly { readonly pattern: RegExp; readonly settings: ChannelSettings }[];
+}
+
+const DEFAULTS: ChannelOptions = {
+  history: { maxEvents: 1_000, maxBytes: 16_777_216, maxAgeMs: 300_000 },
+  slowClient: 'skip',
+  gapType: 'gap',
+  rules: [],
+};
+
+/**
+ * @throws {SseError} `SSE_INVALID_OPTION`
+ * @internal
+ */
+export function resolveChannelOptions({ history, slowClient, gapType, channels }: SseChannelOptions): ChannelOptions {
+  const base = resolveSettings('', DEFAULTS, { history, slowClient });
+  return Object.freeze({
+    ...base,
+    gapType: gapType === undefined ? DEFAULTS.gapType : (typeText(gapType, undefined) ?? DEFAULTS.gapType),
+    rules: (channels ?? []).map((rule, index) => {
+      const name = `channels[${index}]`;
+      if (typeof rule.match !== 'string' || rule.match === '') {
+        throw invalidOption(`${name}.match`, rule.match, "a channel's name, in which * stands for any characters");
+      }
+      return { pattern: patternOf(rule.match), settings: resolveSettings(`${name}.`, base, rule) };
+    }),
+  });
+}
+
+/** What holds for the channel `name`. */
+export function settingsOf(options: ChannelOptions, name: string): ChannelSettings {
+  return options.rules.find(({ pattern }) => pattern.test(name))?.settings ?? options;
+}
+
+function resolveSettings(
+  prefix: string,
+  base: ChannelSettings,
+  { history, slowClient }: Partial<Pick<SseChannelRule, 'history' | 'slowClient'>>,
+): ChannelSettings {
+  const { maxEvents, maxBytes, maxAgeMs } = { ...base.history, ...history };
+  return Object.freeze({
+    history: Object.freeze({
+      maxEvents: integerOption(`${prefix}history.maxEvents`, maxEvents, 0),
+      maxBytes: integerOption(`${prefix}history.maxBytes`, maxBytes, 0),
+      maxAgeMs: integerOptionOrFalse(`${prefix}history.maxAgeMs`, maxAgeMs, 0, MAX_TIMER_MS),
+    }),
+    slowClient: slowClient === undefined ? base.slowClient : checkSlowClient(`${prefix}slowClient`, slowClient),
+  });
+}
+
+function checkSlowClient(name: string, value: SseSlowClient): SseSlowClient {
+  if (value === 'skip' || value === 'disconnect') return value;
+  if (typeof value === 'object' && value !== null) {
+    functionOption(`${name}.latest`, value.latest);
+    return value;
+  }
+  throw invalidOption(name, value, `'skip', 'disconnect', { latest: (event) => key }`);
+}
+
+function patternOf(match: string): RegExp {
+  return new RegExp(
+    `^${match
+      .split('*')
+      .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+      .join('.*')}$`,
+    's',
+  );
+}

@@ -1,0 +1,74 @@
+import type { SseBackplane } from '../backplane/backplane.js';
+import { Channel } from './channel.js';
+import { settingsOf, type ChannelOptions } from './channel-options.js';
+
+/** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
+const SWEEP_EVERY_MS = 5_000;
+
+/**
+ * The channels that this node knows: they appear when they are first used, and vanish when nobody reads them and nothing
+ * is left in them.
+ *
+ * @internal
+ */
+export class ChannelSet {
+  private readonly channels = new Map<string, Channel>();
+  private moved: Channel[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly backplane: SseBackplane,
+    readonly options: ChannelOptions,
+  ) {}
+
+  /** The channel of that name, which is made if need be. */
+  get(name: string): Channel {
+    let channel = this.channels.get(name);
+    if (!channel) {
+      channel = new Channel(name, settingsOf(this.options, name), this.backplane, (moved) => this.flushLater(moved));
+      this.channels.set(name, channel);
+      // The sockets keep the process alive, not the sweep.
+      this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
+    }
+    return channel;
+  }
+
+  /** The channel of that name if this node knows it. */
+  find(name: string): Channel | undefined {
+    return this.channels.get(name);
+  }
+
+  /** Forgets what is over. */
+  sweep(now = performance.now()): void {
+    for (const [name, channel] of this.channels) {
+      channel.log.trim(now, channel.log.next);
+      if (channel.isIdle(now)) {
+        channel.close();
+        this.channels.delete(name);
+      }
+    }
+    if (this.channels.size === 0) this.rest();
+  }
+
+  close(): void {
+    for (const channel of this.channels.values()) channel.close();
+    this.channels.clear();
+    this.rest();
+  }
+
+  private flushLater(channel: Channel): void {
+    // At the end of the turn: what is published in one go leaves as one buffer.
+    if (this.moved.push(channel) === 1) process.nextTick(() => this.flush());
+  }
+
+  private flush(): void {
+    const { moved } = this;
+    this.moved = [];
+    for (const channel of moved) channel.flush();
+  }
+
+  private rest(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}

@@ -1,0 +1,219 @@
+import type {
+  SseBackplane,
+  SseBackplaneEntry,
+  SseBackplaneListener,
+  SseBackplaneSubscription,
+} from '../backplane/backplane.js';
+import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { Connection } from '../connection/connection.js';
+import { EventLog } from '../log/event-log.js';
+import { LatestIndex } from '../log/latest-index.js';
+import type { Frame } from '../protocol/frame.js';
+import { WireText } from '../protocol/wire-text.js';
+import type { ChannelSettings } from './channel-options.js';
+import { readFrame, storedFrame } from './stored-event.js';
+
+/** A reader at the head whose bytes are everybody's. */
+export interface LiveReader {
+  readonly connection: Connection;
+  /** Where it stands in the channel's list of live readers; -1: nowhere. The channel's to write. */
+  liveIndex: number;
+  /** It has everything before `cursor`, and its socket is full: it is not live any more. */
+  fellBehind(cursor: number): void;
+}
+
+/** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
+const FLUSH_BYTES = 1_048_576;
+
+/** Who is told that a channel has moved on. */
+export interface ChannelWatcher {
+  moved(): void;
+}
+
+/**
+ * A named, ordered stream of events, as far as this node knows it.
+ *
+ * @internal
+ */
+export class Channel implements SseBackplaneListener {
+  readonly log: EventLog;
+  /** The newest event of each key, when slow clients get those. */
+  readonly latest: LatestIndex | undefined;
+  /** Whether the backplane has said where the channel stands. */
+  isReady = false;
+  /** Whether nothing more will come in this life. */
+  isEnded = false;
+  /** When it was last used, on the clock of `performance.now()`. */
+  usedAt = performance.now();
+
+  private readonly watchers = new Set<ChannelWatcher>();
+  private live: (LiveReader | undefined)[] = [];
+  private holes = 0;
+  /** Live readers have everything before this number. */
+  private flushed = 0;
+  private isFlushing = false;
+  private isMoved = false;
+  private unflushedBytes = 0;
+  private lost: { readonly reason: SseGapReason; readonly before: number } | undefined;
+  private readonly subscription: SseBackplaneSubscription;
+
+  constructor(
+    readonly name: string,
+    readonly settings: ChannelSettings,
+    backplane: SseBackplane,
+    private readonly flushLater: (channel: Channel) => void,
+  ) {
+    const { history, slowClient } = settings;
+    this.log = new EventLog(history);
+    if (typeof slowClient === 'object') {
+      const latest = (this.latest = new LatestIndex(history));
+      this.log.onDrop = (number) => latest.dropped(number);
+    }
+    this.subscription = backplane.subscribe(name, this);
+  }
+
+  get readers(): number {
+    return this.live.length - this.holes + this.watchers.size;
+  }
+
+  ready(head: string | undefined, isEnded: boolean): void {
+    this.log.clear(head);
+    this.isReady = true;
+    this.isEnded = isEnded;
+    this.move();
+  }
+
+  entry({ position, previous, event }: SseBackplaneEntry): void {
+    // Whoever has all of the life before goes on with the new one; whoever has not is told.
+    if (event.kind === 'start' || this.isEnded) this.lose('foreign', previous);
+    this.isEnded = event.kind === 'end';
+    const frame = storedFrame(event, position);
+    const number = this.log.append(position, frame, performance.now());
+    this.index(number, position, frame, event.kind === 'event');
+    this.unflushedBytes += frame.byteLength;
+    if (this.unflushedBytes >= FLUSH_BYTES) this.flush();
+    else this.move();
+  }
+
+  gap(reason: SseGapReason, head: string | undefined): void {
+    this.lose(reason, head);
+    // Nobody can tell what is missing, not even whoever had everything.
+    for (const reader of this.live) if (reader) this.leave(reader, 0);
+    this.log.lose(head);
+    this.lost = { reason, before: this.log.next };
+    this.flushed = this.log.next;
+    this.move();
+  }
+
+  /** Why there is nothing for a reader at `cursor`, which is behind the tail. */
+  reasonFor(cursor: number): SseGapReason {
+    return this.lost && cursor < this.lost.before ? this.lost.reason : 'slow_client';
+  }
+
+  watch(watcher: ChannelWatcher): void {
+    this.watchers.add(watcher);
+  }
+
+  unwatch(watcher: ChannelWatcher): void {
+    this.watchers.delete(watcher);
+    this.usedAt = performance.now();
+  }
+
+  /** Takes a reader that has everything into the live list: from the next event on it gets what all get. */
+  join(reader: LiveReader): void {
+    if (this.flushed !== this.log.next) this.flush();
+    reader.liveIndex = this.live.push(reader) - 1;
+  }
+
+  /** Takes a reader out of the live list. */
+  quit(reader: LiveReader): void {
+    const { liveIndex } = reader;
+    if (liveIndex < 0) return;
+    reader.liveIndex = -1;
+    this.usedAt = performance.now();
+    if (this.isFlushing) {
+      this.live[liveIndex] = undefined;
+      this.holes++;
+      return;
+    }
+    const last = this.live.pop();
+    if (last && last !== reader) {
+      this.live[liveIndex] = last;
+      last.liveIndex = liveIndex;
+    }
+  }
+
+  /** Writes everything new to all live readers, as one buffer, and tells the others. */
+  flush(): void {
+    this.isMoved = false;
+    this.unflushedBytes = 0;
+    const { log } = this;
+    const { next } = log;
+    if (this.flushed < next && this.live.length > 0) this.flushLive(next);
+    this.flushed = next;
+    // An end is for each reader to act upon: it may have its own last words.
+    if (this.isEnded) for (const reader of [...this.live]) if (reader) this.leave(reader, next);
+    // Watchers read from the log by themselves, as far as their sockets have room.
+    for (const watcher of this.watchers) watcher.moved();
+    log.trim(performance.now(), next);
+  }
+
+  /** Whether nobody would miss the channel. */
+  isIdle(now: number): boolean {
+    const { maxAgeMs } = this.settings.history;
+    if (this.readers > 0 || this.log.size > 0 || this.latest?.isEmpty === false) return false;
+    // A client that is just reconnecting finds the channel that gave it its position.
+    return maxAgeMs !== false && now - this.usedAt >= maxAgeMs;
+  }
+
+  close(): void {
+    this.subscription.close();
+  }
+
+  private flushLive(next: number): void {
+    const { live, log } = this;
+    const frames: Frame[] = [];
+    for (let number = Math.max(this.flushed, log.first); number < next; number++) frames.push(log.frameAt(number));
+    const shared = WireText.join(frames);
+    const now = performance.now();
+    this.isFlushing = true;
+    for (let i = 0, count = live.length; i < count; i++) {
+      const reader = live[i];
+      if (!reader) continue;
+      reader.connection.writeShared(shared, frames.length, now);
+      if (!reader.connection.isWritable) this.leave(reader, next);
+    }
+    this.isFlushing = false;
+    if (this.holes > 0) this.compact();
+  }
+
+  private lose(reason: SseGapReason, base: string | undefined): void {
+    this.flush();
+    this.log.clear(base);
+    this.latest?.clear();
+    this.lost = { reason, before: this.log.next };
+  }
+
+  private index(number: number, position: string, frame: Frame, isEvent: boolean): void {
+    const { slowClient } = this.settings;
+    if (!this.latest || !isEvent || typeof slowClient !== 'object') return;
+    this.latest.add({ number, position, frame, key: slowClient.latest(readFrame(frame, position)) });
+  }
+
+  private leave(reader: LiveReader, cursor: number): void {
+    this.quit(reader);
+    reader.fellBehind(cursor);
+  }
+
+  private compact(): void {
+    this.live = this.live.filter((reader) => reader !== undefined);
+    this.holes = 0;
+    this.live.forEach((reader, index) => reader && (reader.liveIndex = index));
+  }
+
+  private move(): void {
+    if (this.isMoved) return;
+    this.isMoved = true;
+    this.flushLater(this);
+  }
+}

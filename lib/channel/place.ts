@@ -1,0 +1,82 @@
+import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { Channel } from './channel.js';
+import { hashChannel } from './position-vector.js';
+
+/**
+ * Where one reader stands in one channel.
+ *
+ * @internal
+ */
+export class Place {
+  readonly hash: string;
+  /** The number of the entry to read next. */
+  cursor = 0;
+  /** What the reader has everything up to, as its client is told. */
+  position: string | undefined;
+  /** What is to be announced before anything newer. */
+  gap: SseGapReason | undefined;
+  /** The reader is not in the log: it reads from the store until it is. */
+  isRefilling = false;
+  /** The position that is looked up may be another channel's: not finding it is no gap. */
+  isOptional = false;
+  /** Where the log ended when the store was asked last, and had no more. */
+  askedAt: number | undefined;
+
+  constructor(readonly channel: Channel) {
+    this.hash = hashChannel(channel.name);
+  }
+
+  get isBehind(): boolean {
+    return this.cursor < this.channel.log.first;
+  }
+
+  get isAtHead(): boolean {
+    return !this.gap && !this.isRefilling && this.cursor >= this.channel.log.next;
+  }
+
+  startFresh(from: 'live' | 'earliest', retains: boolean): void {
+    const { log } = this.channel;
+    this.isRefilling = this.isOptional = false;
+    if (from === 'earliest' && retains) {
+      this.position = undefined;
+      this.isRefilling = true;
+    } else {
+      this.moveTo(from === 'earliest' ? log.first : log.next);
+    }
+  }
+
+  /** Goes on after `position`; with none the channel is new to the client, and it begins with what comes. */
+  resumeAt(position: string | undefined, isOptional = false): void {
+    if (position === undefined) return this.startFresh('live', true);
+    this.position = position;
+    this.isOptional = isOptional;
+    this.isRefilling = !this.findInLog();
+  }
+
+  /** @returns whether the log has the position, and the cursor was put behind it */
+  findInLog(): boolean {
+    const cursor = this.position === undefined ? undefined : this.channel.log.cursorAfter(this.position);
+    if (cursor === undefined) return false;
+    this.cursor = cursor;
+    this.isRefilling = this.isOptional = false;
+    return true;
+  }
+
+  moveTo(cursor: number): void {
+    this.cursor = cursor;
+    if (cursor >= this.channel.log.first) this.position = this.channel.log.positionBefore(cursor) ?? this.position;
+  }
+
+  miss(reason: SseGapReason): void {
+    this.gap = reason;
+    this.isRefilling = this.isOptional = false;
+  }
+
+  /** Gives up what is missing. */
+  jump(): void {
+    const { log } = this.channel;
+    this.gap = undefined;
+    this.cursor = log.next;
+    this.position = log.head;
+  }
+}

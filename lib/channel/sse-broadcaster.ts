@@ -1,0 +1,292 @@
+import { isProducing, isSignalling } from '../backplane/abilities.js';
+import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
+import { closeReason } from '../connection/close-reason.js';
+import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { SseConnection } from '../connection/sse-connection.js';
+import { integerOption, invalidOption, oneOf } from '../protocol/check-option.js';
+import type { SseSerialize } from '../protocol/encoder.js';
+import { SseError } from '../protocol/sse-error.js';
+import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import { toSource } from '../source/to-source.js';
+import { checkChannelName } from './channel-name.js';
+import { settingsOf, type ChannelOptions } from './channel-options.js';
+import { ChannelSet } from './channel-set.js';
+import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
+import { MAX_CHANNELS } from './position-vector.js';
+import { ProductionRun, SseProduction } from './production.js';
+import { SseSubscription, type SseSubscribeOptions } from './sse-subscription.js';
+import { readFrame, storedFrame, toStored, type SseStoredEvent } from './stored-event.js';
+
+/** A channel by its name, or as `defineChannel()` made it. */
+export type SseChannelRef = string | SseChannel<SseEventMap>;
+
+export interface SsePublishOptions {
+  /**
+   * Names this publish: another one to the same channel with the same key is stored once, so that a publish whose outcome
+   * is not known can be tried again.
+   */
+  key?: string;
+}
+
+export interface SseHistoryQuery {
+  /** Only what follows this event. @default the oldest that is kept */
+  after?: string;
+  /** @default 100 */
+  limit?: number;
+}
+
+/** What the broadcaster needs of the application. */
+export interface BroadcasterOptions {
+  readonly channels: ChannelOptions;
+  readonly serialize: SseSerialize;
+  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  readonly report: (error: unknown) => void;
+}
+
+/** Tags to be found in `SseConnection.context`. */
+export type SseTags = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * Publishes events to channels, and makes the subscriptions that handlers return.
+ *
+ * @publicApi
+ */
+export class SseBroadcaster {
+  private readonly set: ChannelSet;
+  private readonly runs = new Map<string, ProductionRun>();
+  private isClosed = false;
+
+  constructor(
+    private readonly hub: ConnectionHub,
+    private readonly backplane: SseBackplane,
+    private readonly options: BroadcasterOptions,
+  ) {
+    this.set = new ChannelSet(backplane, options.channels);
+    if (isSignalling(backplane)) backplane.onSignal((message) => this.signalled(message));
+  }
+
+  /**
+   * Stores an event at the end of a channel and sends it to all who are subscribed to it, on all nodes.
+   *
+   * @returns the event as it was stored, with its id, when the backplane has stored it
+   * @throws {SseError} at once, for an event or a channel's name that is not valid; nothing is stored then
+   * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE` or `SSE_CLOSED`
+   */
+  publish<Events extends SseEventMap>(
+    channel: SseChannel<Events>,
+    event: SseChannelEvent<Events>,
+    options?: SsePublishOptions,
+  ): Promise<SseStoredEvent>;
+  publish(channel: string, event: SseEventLike, options?: SsePublishOptions): Promise<SseStoredEvent>;
+  publish(channel: SseChannelRef, event: unknown, { key }: SsePublishOptions = {}): Promise<SseStoredEvent> {
+    const name = nameOf(channel);
+    const stored = toStored(toEventInit(event), this.options.serialize);
+    const position = this.store(name, stored, key);
+    const { type, data } = stored;
+    return typeof position === 'string'
+      ? Promise.resolve({ id: position, type, data })
+      : position.then((id) => ({ id, type, data }));
+  }
+
+  /**
+   * A source for handlers: what comes in the channels from now on, or from where the client left off.
+   *
+   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`
+   */
+  subscribe(channels: SseChannelRef | readonly SseChannelRef[], options: SseSubscribeOptions = {}): SseSubscription {
+    const names = [
+      ...new Set((Array.isArray(channels) ? (channels as SseChannelRef[]) : [channels as SseChannelRef]).map(nameOf)),
+    ];
+    if (names.length === 0 || names.length > MAX_CHANNELS) {
+      throw new SseError(
+        'SSE_INVALID_CHANNEL',
+        `A subscription is to ${names.length} channels. Use 1 to ${MAX_CHANNELS}: the id, with a position for each, must fit a request header.`,
+        { value: names.length },
+      );
+    }
+    const from = oneOf('from', options.from ?? 'live', ['live', 'earliest'] as const);
+    return new SseSubscription(this.set, { ...options, names, from });
+  }
+
+  /** Marks the end of a channel: subscribers get what is left, and their streams complete. */
+  async end(channel: SseChannelRef): Promise<void> {
+    await this.store(nameOf(channel), { kind: 'end' });
+  }
+
+  /** Events that are kept, oldest first. Empty when `after` is not known any more. */
+  async history(channel: SseChannelRef, { after, limit = 100 }: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
+    const name = nameOf(channel);
+    integerOption('limit', limit, 1, 10_000);
+    if (this.backplane.retains) {
+      const { entries } = await this.backplane.read(name, after, limit);
+      return entries
+        .filter(({ event }) => event.kind === 'event')
+        .map(({ position, event }) => readFrame(storedFrame(event, position), position));
+    }
+    const log = this.set.find(name)?.log;
+    const from = after === undefined ? log?.first : log?.cursorAfter(after);
+    const events: SseStoredEvent[] = [];
+    for (let n = from ?? Infinity; log && n < log.next && events.length < limit; n++) {
+      const event = readFrame(log.frameAt(n), log.positionAt(n));
+      if (event.type !== undefined || event.data !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  /** Whether the channel has events, on any node: what to answer 204 for otherwise. */
+  async exists(channel: SseChannelRef): Promise<boolean> {
+    const name = nameOf(channel);
+    if (this.runs.has(name)) return true;
+    if (!this.backplane.retains) return (this.set.find(name)?.log.size ?? 0) > 0;
+    return (await this.backplane.read(name, undefined, 1)).entries.length > 0;
+  }
+
+  /** How many connections of this node are subscribed to the channel. */
+  subscribers(channel: SseChannelRef): number {
+    return this.set.find(nameOf(channel))?.readers ?? 0;
+  }
+
+  /**
+   * Runs a source into a channel, detached from any request: clients join, leave, resume, and read it after its end,
+   * until the channel's history expires. What the channel held before is over.
+   *
+   * A failure is stored as an error event, and the end follows.
+   *
+   * @returns when it has started
+   * @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING` when one runs into the channel already, on any node;
+   * `SSE_INVALID_SOURCE`
+   */
+  async produce(channel: SseChannelRef, source: unknown): Promise<SseProduction> {
+    const name = nameOf(channel);
+    const runnable = toSource(source);
+    if (this.isClosed || this.runs.has(name)) {
+      runnable.cancel();
+      throw this.isClosed ? closed() : running(name);
+    }
+    let release: (() => Promise<void>) | undefined;
+    const run: ProductionRun = new ProductionRun(runnable, {
+      store: (event) => this.store(name, toStored(event, this.options.serialize)),
+      storeEnd: async (events) => {
+        for (const event of events) await this.store(name, event);
+        await release?.();
+      },
+      describe: (error) => this.describe(error),
+      report: this.options.report,
+      over: () => this.runs.delete(name),
+    });
+    this.runs.set(name, run);
+    try {
+      release = await this.acquire(name, run);
+      await this.store(name, { kind: 'start' });
+    } catch (error) {
+      this.runs.delete(name);
+      runnable.cancel();
+      throw error;
+    }
+    run.start();
+    return new SseProduction(name, run);
+  }
+
+  /** Stops what is produced into the channel on this node, and stores the end. @returns whether there was something */
+  async stop(channel: SseChannelRef): Promise<boolean> {
+    const run = this.runs.get(nameOf(channel));
+    run?.complete();
+    await run?.done;
+    return run !== undefined;
+  }
+
+  /**
+   * Closes connections: on this node those that a predicate picks, or, by tags that their `context` has, on all nodes.
+   *
+   * @returns how many on this node
+   */
+  disconnect(which: ((connection: SseConnection) => boolean) | SseTags, reason?: string): number {
+    if (typeof which === 'function') return this.kick(which, reason);
+    if (typeof which !== 'object' || which === null || Object.keys(which).length === 0) {
+      throw invalidOption('disconnect', which, 'a predicate, or tags such as { userId }');
+    }
+    if (isSignalling(this.backplane)) {
+      this.backplane.signal(JSON.stringify({ kick: which, reason })).catch(this.options.report);
+    }
+    return this.kick(hasTags(which), reason);
+  }
+
+  /** Ends everything that is produced here, with an announced error. */
+  async stopAll(): Promise<void> {
+    this.isClosed = true;
+    const runs = [...this.runs.values()];
+    for (const run of runs) run.fail(closed());
+    await Promise.all(runs.map(({ done }) => done));
+  }
+
+  /** Lets go of the backplane and of all channels. Never rejects. */
+  async close(): Promise<void> {
+    await this.stopAll();
+    this.set.close();
+    await this.backplane.close();
+  }
+
+  private store(name: string, event: SseBackplaneEvent, key?: string): string | Promise<string> {
+    const { history } = settingsOf(this.options.channels, name);
+    // A backplane that only orders has no store but the channel's log.
+    if (!this.backplane.retains) this.set.get(name);
+    return this.backplane.publish(name, event, { history, key });
+  }
+
+  private async acquire(name: string, run: ProductionRun): Promise<(() => Promise<void>) | undefined> {
+    const { backplane } = this;
+    if (!isProducing(backplane)) return undefined;
+    const lastWords = [this.describe(new Error('the producer is gone')), { kind: 'end' } as const];
+    const { history } = settingsOf(this.options.channels, name);
+    const lease = await backplane.produce(
+      name,
+      lastWords.filter((event) => event !== undefined),
+      { history },
+      () => run.lose(),
+    );
+    if (!lease) throw running(name);
+    return () => lease.release();
+  }
+
+  private describe(error: unknown): SseBackplaneEvent | undefined {
+    const event = this.options.errorEvent(error);
+    return event === null ? undefined : toStored(event, this.options.serialize);
+  }
+
+  private signalled(message: string): void {
+    const { kick, reason } = JSON.parse(message) as { kick?: SseTags; reason?: string };
+    if (kick) this.kick(hasTags(kick), reason);
+  }
+
+  private kick(predicate: (connection: SseConnection) => boolean, reason?: string): number {
+    let count = 0;
+    for (const connection of [...this.hub.all]) {
+      if (connection.state !== 'open' || !predicate(connection)) continue;
+      connection.end(closeReason('kicked', reason));
+      count++;
+    }
+    return count;
+  }
+}
+
+function nameOf(channel: SseChannelRef): string {
+  return checkChannelName(typeof channel === 'object' ? channel?.name : channel);
+}
+
+function hasTags(tags: SseTags): (connection: SseConnection) => boolean {
+  const entries = Object.entries(tags);
+  return ({ context }) => entries.every(([name, value]) => context[name] === value);
+}
+
+function running(name: string): SseError {
+  return new SseError(
+    'SSE_PRODUCER_RUNNING',
+    `Something is being produced into the channel ${JSON.stringify(name)}. Stop it first, or use another channel.`,
+    { value: name },
+  );
+}
+
+function closed(): SseError {
+  return new SseError('SSE_CLOSED', 'The application is closing: nothing more is published or produced.');
+}

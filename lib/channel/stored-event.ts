@@ -1,0 +1,75 @@
+import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import { encodeEvent, type SseSerialize } from '../protocol/encoder.js';
+import { checkData } from '../protocol/event-fields.js';
+import { Frame } from '../protocol/frame.js';
+import { SseError } from '../protocol/sse-error.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+
+/**
+ * An event of a channel, as filters, keys and `history()` see it: the same on every node.
+ *
+ * @publicApi
+ */
+export interface SseStoredEvent {
+  /** Where it stands in its channel, and the id that clients see. */
+  readonly id: string;
+  readonly type?: string | undefined;
+  /** The data as on the wire: text, JSON unless it was a string. */
+  readonly data?: string | undefined;
+}
+
+/**
+ * An event as it is stored: data as text, everything checked.
+ *
+ * @throws {SseError} as `encodeEvent` does; `SSE_INVALID_ID` for an event that brings an id
+ * @internal
+ */
+export function toStored(event: SseEventInit, serialize: SseSerialize): SseBackplaneEvent {
+  const { id, type, event: alias, retry, comment } = event;
+  if (id !== undefined) {
+    throw new SseError(
+      'SSE_INVALID_ID',
+      'A published event has an id of its own. The channel gives ids: put yours into data.',
+      {
+        value: id,
+      },
+    );
+  }
+  const data = dataText(event.data, serialize);
+  // All checks are made here, once, so that no node that reads the event meets a bad one.
+  encodeEvent({ type, event: alias, data, retry, comment });
+  return { kind: 'event', type: type ?? alias, data, retry, comment };
+}
+
+function dataText(data: unknown, serialize: SseSerialize): string | undefined {
+  if (data === undefined || typeof data === 'string') return data;
+  checkData(data);
+  // By the encoder, so that there is one rule for what data becomes.
+  return linesOf(encodeEvent({ data }, { serialize })).data;
+}
+
+/** The frame of a stored event. An end is an id without data: clients see nothing, and know where they are. */
+export function storedFrame(event: SseBackplaneEvent, position: string): Frame {
+  if (event.kind !== 'event') return Frame.of({ id: position }, position);
+  const { type, data, retry, comment } = event;
+  return Frame.of({ type, data, retry, comment }, position);
+}
+
+/**
+ * The event of a frame. A log keeps the text only; what is asked for seldom is read back from it.
+ *
+ * @internal
+ */
+export function readFrame(frame: Frame, id: string): SseStoredEvent {
+  return { id, ...linesOf(frame.text('\n')) };
+}
+
+function linesOf(text: string): { type: string | undefined; data: string | undefined } {
+  let type: string | undefined;
+  let data: string | undefined;
+  for (const line of text.split('\n')) {
+    if (line.startsWith('data: ')) data = data === undefined ? line.slice(6) : `${data}\n${line.slice(6)}`;
+    else if (line.startsWith('event: ')) type = line.slice(7);
+  }
+  return { type, data };
+}

@@ -1,0 +1,307 @@
+import type { SseBackplaneEntry } from '../backplane/backplane.js';
+import type { SseGapReason } from '../backplane/gap-reason.js';
+import { closeReason } from '../connection/close-reason.js';
+import type { Connection, Feed } from '../connection/connection.js';
+import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
+import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
+import type { Frame } from '../protocol/frame.js';
+import { toEventInit } from '../protocol/sse-event-like.js';
+import { WireText } from '../protocol/wire-text.js';
+import type { ChannelSet } from './channel-set.js';
+import type { ChannelWatcher, LiveReader } from './channel.js';
+import { Place } from './place.js';
+import { formatVector, parseResume } from './position-vector.js';
+import type { SubscriptionPlan } from './sse-subscription.js';
+import { readFrame, storedFrame } from './stored-event.js';
+
+/** How much is written before the socket is asked again, in bytes. */
+const SLICE_BYTES = 65_536;
+
+/** Entries asked of the backplane at a time. */
+const PAGE_ENTRIES = 100;
+
+/** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
+const EXCLUDED_EVENTS = 100;
+
+/**
+ * One connection's place in some channels. It finds where to begin, replays, hands over to live, and falls back to
+ * replay whenever the socket is full: behind is always the same state, whatever the reason.
+ *
+ * @internal
+ */
+export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
+  liveIndex = -1;
+
+  private readonly places: readonly Place[];
+  /** Something is awaited (the backplane, a snapshot), and goes on by itself. */
+  private isWaiting = false;
+  private isStopped = false;
+  private isStarted = false;
+  private isSnapshotDue = false;
+  private excluded = 0;
+
+  constructor(
+    readonly connection: Connection,
+    private readonly channels: ChannelSet,
+    private readonly plan: SubscriptionPlan,
+    private readonly end: StreamEnd,
+  ) {
+    this.places = plan.names.map((name) => new Place(channels.get(name)));
+  }
+
+  start(): void {
+    for (const { channel } of this.places) channel.watch(this);
+    this.connection.attach(this);
+    if (this.isStopped) return;
+    this.plan.onSubscribe?.(this.connection);
+    this.moved();
+  }
+
+  stop(): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    for (const { channel } of this.places) {
+      channel.unwatch(this);
+      channel.quit(this);
+    }
+    this.plan.onUnsubscribe?.(this.connection);
+  }
+
+  resume(): void {
+    this.pump();
+  }
+
+  moved(): void {
+    if (!this.isStarted && this.places.every(({ channel }) => channel.isReady)) this.begin();
+    this.pump();
+  }
+
+  fellBehind(cursor: number): void {
+    const [place] = this.places;
+    if (!place) return;
+    place.moveTo(cursor);
+    place.channel.watch(this);
+  }
+
+  /** Finds, for each channel, where this client goes on. */
+  private begin(): void {
+    this.isStarted = true;
+    const resume = parseResume(this.connection.lastEventId);
+    const { places } = this;
+    const known = resume.kind === 'vector' && places.some(({ hash }) => resume.positions.has(hash));
+    for (const place of places) {
+      if (resume.kind === 'position') place.resumeAt(resume.position, places.length > 1);
+      else if (resume.kind === 'vector' && known) place.resumeAt(resume.positions.get(place.hash));
+      else if (resume.kind === 'fresh') place.startFresh(this.plan.from, this.channels.backplane.retains);
+      else place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
+    }
+    // Whoever begins now has nothing yet that says where: without an id it could not come back to this place.
+    this.isSnapshotDue = this.plan.snapshot !== undefined && resume.kind === 'fresh';
+    if (resume.kind === 'fresh' && !this.isSnapshotDue) this.tellPosition();
+  }
+
+  /** Moves on as far as the socket has room. */
+  private pump(): void {
+    if (!this.isStarted || this.isWaiting || this.isStopped) return;
+    try {
+      for (const place of this.places) while (!this.isDone(place)) if (!this.advance(place)) return;
+      if (this.isSnapshotDue) this.wait(this.sendSnapshot());
+      else if (this.places.every(({ channel }) => channel.isEnded)) this.complete();
+      else this.goLive();
+    } catch (error) {
+      // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
+      endWithFailure(this.connection, error, this.end);
+    }
+  }
+
+  private isDone(place: Place): boolean {
+    // What a snapshot shows must be newer than the cursor, and older than all that is sent after it.
+    return this.isSnapshotDue ? !place.gap && !place.isRefilling : place.isAtHead;
+  }
+
+  /** @returns whether there is room for more, and nothing to wait for */
+  private advance(place: Place): boolean {
+    if (place.isRefilling) return this.refill(place);
+    if (place.isBehind && !place.gap) this.fallBack(place);
+    // The first write sends the headers, and on some platforms that takes a while.
+    this.connection.commit();
+    if (!this.connection.isWritable || this.isStopped) return false;
+    if (place.gap) this.tellGaps();
+    else if (!place.isRefilling && !place.isAtHead) this.sendSlice(place);
+    return this.connection.isWritable && !this.isStopped;
+  }
+
+  private goLive(): void {
+    const { places, plan } = this;
+    const [place] = places;
+    if (!place || places.length > 1 || plan.filter || this.liveIndex >= 0) return;
+    this.connection.commit();
+    if (!this.connection.isWritable || this.isStopped) return;
+    place.channel.unwatch(this);
+    place.channel.join(this);
+  }
+
+  private sendSlice(place: Place): void {
+    const { log } = place.channel;
+    const from = place.cursor;
+    const frames: Frame[] = [];
+    let text = '';
+    let bytes = 0;
+    let cursor = from;
+    for (; cursor < log.next && bytes < SLICE_BYTES; cursor++) {
+      const frame = log.frameAt(cursor);
+      bytes += frame.byteLength;
+      if (this.isShared) frames.push(frame);
+      else text += this.ownText(place, frame, log.positionAt(cursor));
+    }
+    place.moveTo(cursor);
+    if (this.isShared) this.connection.writeShared(WireText.join(frames), frames.length, performance.now());
+    else this.connection.writeOwn(text, cursor - from);
+  }
+
+  /** Whether this reader writes the very bytes that others write. */
+  private get isShared(): boolean {
+    return this.places.length === 1 && !this.plan.filter;
+  }
+
+  /** An event with this connection's own id around it, or nothing where the filter leaves it out. */
+  private ownText(place: Place, frame: Frame, position: string): string {
+    const { lineEnding } = this.connection.options;
+    place.position = position;
+    const { filter } = this.plan;
+    if (filter && !filter(readFrame(frame, position))) {
+      if (++this.excluded < EXCLUDED_EVENTS) return '';
+      this.excluded = 0;
+      return encodeEventWithId({ id: 0 }, this.wireId, { lineEnding });
+    }
+    this.excluded = 0;
+    return this.isShared ? frame.text(lineEnding) : frame.withId(lineEnding, this.wireId);
+  }
+
+  private get wireId(): string {
+    const { places } = this;
+    return places.length > 1 ? formatVector(places) : (places[0]?.position ?? '');
+  }
+
+  /** The log has moved past this reader. */
+  private fallBack(place: Place): void {
+    const { channel } = place;
+    const { slowClient } = channel.settings;
+    const reason = channel.reasonFor(place.cursor);
+    if (this.channels.backplane.retains) place.isRefilling = true;
+    else if (reason !== 'slow_client' || slowClient === 'skip') place.miss(reason);
+    else if (slowClient === 'disconnect') this.connection.end(closeReason('slow_client'));
+    else if (!this.sendLatest(place)) place.miss('slow_client');
+  }
+
+  /** @returns whether nothing without a newer event of the same key is missing */
+  private sendLatest(place: Place): boolean {
+    const { latest, log } = place.channel;
+    if (!latest || latest.lost >= place.cursor) return false;
+    let text = '';
+    let events = 0;
+    for (const { number, position, frame } of latest.from(place.cursor)) {
+      // From here on the log has them all.
+      if (number >= log.first || text.length >= SLICE_BYTES) break;
+      text += this.ownText(place, frame, position);
+      place.cursor = number + 1;
+      events++;
+    }
+    if (events === 0) place.cursor = log.first;
+    else this.connection.writeOwn(text, events);
+    return true;
+  }
+
+  /** @returns whether the log has taken over */
+  private refill(place: Place): boolean {
+    if (place.findInLog()) return true;
+    // Asked before, and this node has heard of nothing since.
+    if (place.askedAt !== place.channel.log.next) this.wait(this.readPage(place));
+    return false;
+  }
+
+  /** Reads on from the store, until what it gives is in the log as well. */
+  private async readPage(place: Place): Promise<void> {
+    const { channel, position } = place;
+    const { next } = channel.log;
+    const { entries, gap } = await this.channels.backplane.read(channel.name, position, PAGE_ENTRIES);
+    if (this.isStopped) return;
+    if (gap !== undefined) {
+      if (place.isOptional) place.startFresh('live', true);
+      else place.miss(gap);
+    } else if (entries.length > 0) {
+      this.sendEntries(place, entries);
+    } else if (position === undefined) {
+      place.startFresh('live', true);
+    } else {
+      // The store has no more, and this node does not know that position yet: its turn comes through the log.
+      place.askedAt = next;
+    }
+  }
+
+  private sendEntries(place: Place, entries: readonly SseBackplaneEntry[]): void {
+    this.connection.commit();
+    let text = '';
+    for (const { position, event } of entries) text += this.ownText(place, storedFrame(event, position), position);
+    place.askedAt = undefined;
+    this.connection.writeOwn(text, entries.length);
+  }
+
+  /** Announces what is missing, once for all channels that miss for the same reason, and goes on at the heads. */
+  private tellGaps(): void {
+    const byReason = new Map<SseGapReason, Place[]>();
+    for (const place of this.places) {
+      if (!place.gap) continue;
+      byReason.set(place.gap, [...(byReason.get(place.gap) ?? []), place]);
+      place.jump();
+    }
+    let text = '';
+    for (const [reason, places] of byReason) {
+      const names = places.map(({ channel }) => channel.name);
+      const data = { channel: names.length === 1 ? names[0] : names, reason };
+      text += this.withPosition({ type: this.channels.options.gapType, data: JSON.stringify(data) });
+    }
+    this.isSnapshotDue = this.plan.snapshot !== undefined;
+    this.connection.writeOwn(text, byReason.size);
+  }
+
+  private tellPosition(): void {
+    if (this.wireId !== '') this.connection.writeOwn(this.withPosition({ comment: '' }), 1);
+  }
+
+  private async sendSnapshot(): Promise<void> {
+    this.isSnapshotDue = false;
+    const state = await this.plan.snapshot?.();
+    if (!this.isStopped) this.connection.writeOwn(this.withPosition(toEventInit(state)), 1);
+  }
+
+  private withPosition(event: Parameters<typeof encodeEvent>[0]): string {
+    const { wireId, connection } = this;
+    return wireId === ''
+      ? encodeEvent(event, connection.options)
+      : encodeEventWithId(event, wireId, connection.options);
+  }
+
+  private wait(pending: Promise<void>): void {
+    this.isWaiting = true;
+    pending.then(
+      () => {
+        this.isWaiting = false;
+        this.pump();
+      },
+      (error: unknown) => {
+        if (!this.isStopped) endWithFailure(this.connection, error, this.end);
+      },
+    );
+  }
+
+  private complete(): void {
+    const { done } = this.end;
+    const { options } = this.connection;
+    // Nothing was sent, because the client has all of it: no stream, and it need not come back (204).
+    this.connection.end(
+      closeReason('source_completed'),
+      done === undefined ? undefined : encodeEvent({ data: done }, options),
+    );
+  }
+}

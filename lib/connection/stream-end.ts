@@ -1,0 +1,40 @@
+import { encodeEvent } from '../protocol/encoder.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import { closeReason } from './close-reason.js';
+import type { Connection } from './connection.js';
+
+/** What ends a stream. */
+export interface StreamEnd {
+  /** Data of a last event, after the source has completed. */
+  readonly done: string | undefined;
+  /** The event that tells the client of a failure, or `null` to tell it nothing. */
+  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  /** Told of a failure after the headers were sent, and of one that nobody waits for any more. */
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * Ends a connection whose source, or whose handler, has failed.
+ *
+ * @internal
+ */
+export function endWithFailure(connection: Connection, thrown: unknown, end: StreamEnd): void {
+  // A source that was told to end, and ended by throwing what it was told, has not failed.
+  if (connection.isWarned) return connection.end(closeReason('source_completed'));
+  const error = thrown ?? new Error(`the source failed with ${thrown}`);
+  const reason = closeReason('source_failed', undefined, error);
+  // Before the headers are out, the exception filters answer, with the status that the error asks for.
+  if (connection.state !== 'open') return connection.end(reason);
+  end.report(error);
+  connection.end(reason, errorText(connection, error, end));
+}
+
+function errorText(connection: Connection, error: unknown, { errorEvent, report }: StreamEnd): string | undefined {
+  try {
+    const event = errorEvent(error);
+    return event === null ? undefined : encodeEvent(event, connection.options);
+  } catch (broken) {
+    report(broken);
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import type { Frame } from '../protocol/frame.js';
+import type { SseHistoryOptions } from '../protocol/history-limits.js';
+
+/** Room of a log that has just begun: most channels are quiet. A power of two, as every capacity. */
+const MIN_CAPACITY = 8;
+
+/**
+ * A channel's recent frames in memory, in order.
+ *
+ * Every entry has a number, one more than the one before, and a cursor is the number of the entry to read next. A
+ * cursor less than `first` is behind the tail: what it points to was dropped. So a reader is one number, and whether it
+ * missed something is one comparison.
+ *
+ * A ring of parallel arrays: appending and dropping cost the same however much is kept, and nothing is moved.
+ *
+ * @internal
+ */
+export class EventLog {
+  /** The number of the oldest entry that is kept; equal to `next` when there is none. */
+  first = 0;
+  /** The number that the next entry will have. */
+  next = 0;
+  /** Bytes of all frames. */
+  byteLength = 0;
+  /** The position just before `first`: of what was dropped last, or the beginning of the channel. */
+  base: string | undefined;
+  /** Told of each entry before it is dropped. */
+  onDrop: ((number: number) => void) | undefined;
+
+  private frames: (Frame | undefined)[] = [];
+  private positions: (string | undefined)[] = [];
+  private times: number[] = [];
+  private readonly numbers = new Map<string, number>();
+  /** Where the oldest entry is in the arrays. */
+  private start = 0;
+  private capacity = 0;
+  private readonly maxAgeMs: number;
+
+  constructor(private readonly limits: SseHistoryOptions) {
+    this.maxAgeMs = limits.maxAgeMs === false ? Infinity : limits.maxAgeMs;
+  }
+
+  get size(): number {
+    return this.next - this.first;
+  }
+
+  /** The newest position, or the base when nothing is kept. */
+  get head(): string | undefined {
+    return this.positionBefore(this.next);
+  }
+
+  /** Adds an entry. Nothing is dropped: that is `trim()`'s, when those who read along have read. @returns its number */
+  append(position: string, frame: Frame, now: number): number {
+    if (this.size === this.capacity) this.resize(Math.max(MIN_CAPACITY, this.capacity * 2));
+    const number = this.next++;
+    const slot = this.slotOf(number);
+    this.frames[slot] = frame;
+    this.positions[slot] = position;
+    this.times[slot] = now;
+    this.byteLength += frame.byteLength;
+    this.numbers.set(position, number);
+    return number;
+  }
+
+  /** Drops what is beyond the limits, oldest first, but nothing from `keepFrom` on. */
+  trim(now: number, keepFrom: number): void {
+    const { maxEvents, maxBytes } = this.limits;
+    while (
+      this.first < keepFrom &&
+      (this.size > maxEvents || this.byteLength > maxBytes || now - this.times[this.start]! >= this.maxAgeMs)
+    ) {
+      this.drop();
+    }
+    if (this.capacity > MIN_CAPACITY && this.size < this.capacity / 4) this.resize(this.capacity / 2);
+  }
+
+  /** Forgets everything. `base` is the position that the next entry follows on; cursors at the head stay there. */
+  clear(base: string | undefined): void {
+    while (this.first < this.next) this.drop();
+    this.resize(0);
+    this.base = base;
+  }
+
+  /** Puts every cursor behind the tail, those at the head as well: it is not known what they missed. */
+  lose(base: string | undefined): void {
+    this.clear(base);
+    this.first = ++this.next;
+  }
+
+  /** The cursor of a reader that has everything up to `position`; `undefined` if that can not be told from this log. */
+  cursorAfter(position: string): number | undefined {
+    const number = this.numbers.get(position);
+    if (number !== undefined) return number + 1;
+    return position === this.base ? this.first : undefined;
+  }
+
+  /** The position of a reader whose cursor is `cursor`, which is not behind the tail. */
+  positionBefore(cursor: number): string | undefined {
+    return cursor === this.first ? this.base : this.positions[this.slotOf(cursor - 1)];
+  }
+
+  /** The frame of an entry that is kept. */
+  frameAt(number: number): Frame {
+    return this.frames[this.slotOf(number)]!;
+  }
+
+  positionAt(number: number): string {
+    return this.positions[this.slotOf(number)]!;
+  }
+
+  private slotOf(number: number): number {
+    return (this.start + (number - this.first)) & (this.capacity - 1);
+  }
+
+  private drop(): void {
+    this.onDrop?.(this.first);
+    const slot = this.start;
+    const position = this.positions[slot]!;
+    // A store that gives a position twice is broken; the newer entry must stay reachable all the same.
+    if (this.numbers.get(position) === this.first) this.numbers.delete(position);
+    this.byteLength -= this.frames[slot]!.byteLength;
+    this.frames[slot] = this.positions[slot] = undefined;
+    this.base = position;
+    this.start = (slot + 1) & (this.capacity - 1);
+    this.first++;
+  }
+
+  /** Moves everything to arrays of another size. They double and halve, so that this is rare. */
+  private resize(capacity: number): void {
+    const frames = new Array<Frame | undefined>(capacity);
+    const positions = new Array<string | undefined>(capacity);
+    const times = new Array<number>(capacity);
+    for (let number = this.first, i = 0; number < this.next; number++, i++) {
+      const slot = this.slotOf(number);
+      frames[i] = this.frames[slot];
+      positions[i] = this.positions[slot];
+      times[i] = this.times[slot]!;
+    }
+    this.frames = frames;
+    this.positions = positions;
+    this.times = times;
+    this.start = 0;
+    this.capacity = capacity;
+  }
+}

@@ -1,0 +1,3 @@
+export { RedisBackplane } from './redis-backplane.js';
+export type { SseRedisOptions } from './redis-backplane-options.js';
+export type { SseRedisClient } from './redis-client.js';

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import type { SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane } from '../backplane/abilities.js';
+import {
+  SseBackplane,
+  type SseBackplaneEvent,
+  type SseBackplaneListener,
+  type SseBackplanePage,
+  type SseBackplaneSubscription,
+  type SsePublishSettings,
+} from '../backplane/backplane.js';
+import { ChannelKeys } from './channel-keys.js';
+import { ChannelWatch } from './channel-watch.js';
+import { CommandLink } from './command-link.js';
+import { connectionMaker } from './connection-maker.js';
+import { ProducerLease } from './producer-lease.js';
+import { readPage } from './read-page.js';
+import { resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
+import { StreamStore } from './stream-store.js';
+import { SubscriberPool } from './subscriber-pool.js';
+import { Turnstile } from './turnstile.js';
+import { closed } from './unavailable.js';
+
+/** Channels that ask the store at once, after a reconnect say: enough to fill the pipe, few enough to leave room in it. */
+const CHANNELS_AT_ONCE = 64;
+
+/** Between two tries to read what was missed, in milliseconds, while Redis is away: one command each. */
+const RECOVER_EVERY_MS = 300;
+
+/**
+ * A backplane on Redis Streams, for more than one node: Redis 7 or later, or Valkey, alone, replicated or as a cluster.
+ *
+ * One stream per channel is the store, and an entry's id is its position. A publish is one script, which appends, refers
+ * to the entry before, bounds the stream and notifies; each node listens on one connection (one per shard of a cluster)
+ * and tells its listeners only what came from there.
+ *
+ * @example
+ * SseModule.forRoot({ backplane: new RedisBackplane({ url: 'redis://localhost:6379' }) })
+ *
+ * @publicApi
+ */
+export class RedisBackplane
+  extends SseBackplane
+  implements SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane
+{
+  readonly retains = true;
+  readonly isIdempotent = true;
+
+  private readonly options: SseRedisOptions;
+  private readonly keys: ChannelKeys;
+  private readonly link: CommandLink;
+  private readonly pool: SubscriberPool;
+  private readonly store: StreamStore;
+  private readonly watches = new Map<string, ChannelWatch>();
+  private readonly leases = new Map<string, ProducerLease>();
+  private readonly turnstile = new Turnstile(CHANNELS_AT_ONCE);
+  private checks: NodeJS.Timeout | undefined;
+  private recovery: Promise<void> | undefined;
+  private isClosed = false;
+
+  /** @throws {SseError} `SSE_INVALID_OPTION`. Nothing is connected before it is needed. */
+  constructor(options: Partial<SseRedisOptions>) {
+    super();
+    this.options = resolveRedisOptions(options);
+    this.keys = new ChannelKeys(this.options.prefix);
+    this.link = new CommandLink(connectionMaker(this.options), this.options);
+    this.pool = new SubscriberPool(this.link, this.options);
+    this.store = new StreamStore(this.link, this.keys, this.options);
+  }
+
+  publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): Promise<string> {
+    if (this.isClosed) return Promise.reject(closed());
+    const stream = this.keys.stream(channel);
+    const lease = this.leases.get(stream);
+    const published = this.store.publish(stream, event, settings, lease?.token);
+    return lease ? lease.guard(published) : published;
+  }
+
+  subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription {
+    if (this.isClosed) return { close: () => undefined };
+    const stream = this.keys.stream(channel);
+    let watch = this.watches.get(stream);
+    if (!watch) {
+      watch = new ChannelWatch(stream, this.store, (work) => this.ask(work));
+      this.watches.set(stream, watch);
+      this.pool.add(stream, watch);
+      this.checks ??= setInterval(() => this.check(), this.options.checkIntervalMs).unref();
+    }
+    const { listeners } = watch;
+    watch.listen(listener);
+    return {
+      close: () => {
+        if (!listeners.delete(listener) || listeners.size > 0) return;
+        watch.close();
+        if (this.watches.get(stream) !== watch) return;
+        this.watches.delete(stream);
+        this.pool.remove(stream);
+      },
+    };
+  }
+
+  async read(channel: string, after: string | undefined, limit: number): Promise<SseBackplanePage> {
+    if (this.isClosed) throw closed();
+    return await readPage(this.store, this.keys.stream(channel), after, limit);
+  }
+
+  async signal(message: string): Promise<void> {
+    if (this.isClosed) throw closed();
+    await this.store.signal(message);
+  }
+
+  onSignal(listener: (message: string) => void): void {
+    if (!this.isClosed) this.pool.add(this.keys.signals, { message: listener, subscribed: () => undefined });
+  }
+
+  /**
+   * Makes this node the only producer of a channel, until it releases it or is silent for `producerTtlMs`. In the latter
+   * case some node that watches the channel, or the next one that looks, stores `lastWords` in its place, once; and
+   * what this node still publishes to the channel is refused.
+   *
+   * @param onLost called when it is found that another took over
+   * @returns `undefined` if another node produces
+   */
+  async produce(
+    channel: string,
+    lastWords: readonly SseBackplaneEvent[],
+    { history }: Pick<SsePublishSettings, 'history'>,
+    onLost: () => void,
+  ): Promise<{ release(): Promise<void> } | undefined> {
+    if (this.isClosed) throw closed();
+    const stream = this.keys.stream(channel);
+    if (this.leases.has(stream)) return undefined;
+    const token = randomBytes(12).toString('base64url');
+    const lease = new ProducerLease(stream, token, this.store, this.options.producerTtlMs, () => {
+      if (this.leases.get(stream) === lease) this.leases.delete(stream);
+      onLost();
+    });
+    this.leases.set(stream, lease);
+    const isOurs = await this.store.acquire(stream, token, lastWords, history).catch((error: unknown) => {
+      this.leases.delete(stream);
+      throw error;
+    });
+    if (!isOurs) {
+      this.leases.delete(stream);
+      return undefined;
+    }
+    lease.keep();
+    return {
+      release: () => {
+        if (this.leases.get(stream) === lease) this.leases.delete(stream);
+        return lease.release();
+      },
+    };
+  }
+
+  async health(): Promise<{ readonly isUp: boolean; readonly details: Readonly<Record<string, unknown>> }> {
+    const error = await this.link.send(this.keys.signals, ['EXISTS', this.keys.signals]).then(
+      () => undefined,
+      (reason: Error) => reason.message,
+    );
+    const behind = [...this.watches.values()].filter((watch) => watch.isBehind).length;
+    const isUp = error === undefined && this.pool.isWhole && behind === 0;
+    return {
+      isUp,
+      details: {
+        status: isUp ? 'up' : 'degraded',
+        ...(error === undefined ? {} : { error }),
+        pending: this.link.pending,
+        channels: this.watches.size,
+        channelsBehind: behind,
+        listeningConnections: this.pool.connections,
+      },
+    };
+  }
+
+  /** Lets what is being published finish, then closes the connections that the backplane opened; none of the application's. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearInterval(this.checks);
+    for (const watch of this.watches.values()) watch.close();
+    this.watches.clear();
+    this.pool.close();
+    // A producer that ends with its application has not died: whoever stops it says why.
+    await Promise.all([...this.leases.values()].map((lease) => lease.release()));
+    this.leases.clear();
+    await this.link.close();
+  }
+
+  private async ask(work: () => Promise<void>): Promise<void> {
+    await this.turnstile.run(work);
+    this.recover();
+  }
+
+  /** Looks after the channels that nobody has spoken of lately. */
+  private check(): void {
+    const silentSince = performance.now() - this.options.checkIntervalMs;
+    for (const watch of this.watches.values()) {
+      if (!watch.isBehind && watch.heardAt <= silentSince) void this.ask(() => watch.check());
+    }
+    this.recover();
+  }
+
+  /** Reads what was missed while Redis was away, as soon as it is back: one channel tries, and then all. */
+  private recover(): void {
+    if (this.recovery || this.isClosed) return;
+    this.recovery = this.tryAgain().finally(() => (this.recovery = undefined));
+  }
+
+  private async tryAgain(): Promise<void> {
+    for (;;) {
+      const behind = [...this.watches.values()].filter((watch) => watch.isBehind && !watch.isBusy);
+      const [first, ...others] = behind;
+      if (!first || this.isClosed) return;
+      await first.catchUp();
+      if (!first.isBehind) for (const watch of others) void watch.catchUp();
+      else await new Promise((resolve) => setTimeout(resolve, RECOVER_EVERY_MS).unref());
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import type { SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { ChannelKeys } from './channel-keys.js';
+import type { CommandLink } from './command-link.js';
+import type { SseRedisOptions } from './redis-backplane-options.js';
+import { ACQUIRE, LOOK, PUBLISH, RELEASE, RENEW, type Script } from './scripts.js';
+import { encodeStored, parseRow, type StoredEntry } from './stored-entry.js';
+import { comparePositions } from './stream-position.js';
+import { unavailable } from './unavailable.js';
+
+/** @internal */
+export interface ChannelHead {
+  readonly head: string;
+  readonly isEnded: boolean;
+  /** Whether it has never had an event: then every other position is from before it. */
+  readonly isBare: boolean;
+}
+
+/** What follows a position directly, or why that can not be said. @internal */
+export interface Range {
+  readonly entries: readonly StoredEntry[];
+  readonly gap: SseGapReason | undefined;
+  /** With a gap: what is stored beyond it, and the head, if there is a channel at all. */
+  readonly beyond: readonly StoredEntry[];
+  readonly head: ChannelHead | undefined;
+}
+
+/**
+ * What is done with a channel's stream, each in one command.
+ *
+ * @internal
+ */
+export class StreamStore {
+  /** Channels whose script Redis had forgotten: what comes meanwhile waits, or it would overtake. */
+  private readonly reloading = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly link: CommandLink,
+    private readonly keys: ChannelKeys,
+    private readonly options: SseRedisOptions,
+  ) {}
+
+  /** Stores an event and notifies. @returns its position, or that of the first with the same key */
+  publish(
+    stream: string,
+    event: SseBackplaneEvent,
+    { history, key }: SsePublishSettings,
+    token: string | undefined,
+  ): Promise<string> {
+    const ageMs = history.maxAgeMs === false ? 0 : history.maxAgeMs;
+    const keys = [stream];
+    if (key !== undefined) keys.push(this.keys.publishKey(stream, key));
+    if (token !== undefined) keys.push(this.keys.producer(stream));
+    return this.run(PUBLISH, keys, [
+      encodeStored(event),
+      // Nothing kept by age is nothing kept: the age is what the entries carry, and 0 there is for ever.
+      history.maxAgeMs === 0 ? '0' : `${history.maxEvents}`,
+      `${history.maxBytes}`,
+      `${ageMs}`,
+      `${this.ttlOf(history.maxAgeMs)}`,
+      key === undefined ? '' : `${Math.max(this.options.keyTtlMs, ageMs)}`,
+      token ?? '',
+    ]) as Promise<string>;
+  }
+
+  /** The head of a channel, and its housekeeping. @param make makes the channel if there is none */
+  async look(stream: string, make: boolean): Promise<ChannelHead | undefined> {
+    const args = [`${this.options.idleTtlMs}`, make ? '1' : '0'];
+    const answer = await this.run(LOOK, [stream, this.keys.producer(stream)], args);
+    const [head, ended, bare] = answer as [string?, number?, number?];
+    return head === undefined ? undefined : { head, isEnded: ended === 1, isBare: bare === 1 };
+  }
+
+  /** The oldest entries that are kept. @param from `-`, or where Redis itself left off */
+  async oldest(stream: string, from: string, limit: number): Promise<StoredEntry[]> {
+    return await this.rows(stream, from, limit);
+  }
+
+  /**
+   * What follows `after`, without a hole.
+   *
+   * Redis hides trimming: an exclusive range begins with whatever is there. So the entry at `after` itself is read
+   * first, and counts as there also when the next one says that it comes right behind it. And each entry must refer to
+   * the one before it, or one in between was deleted.
+   */
+  async follow(stream: string, after: string, limit: number, make = false): Promise<Range> {
+    let rows = await this.rows(stream, after, limit + 1);
+    if (rows.length === 0) {
+      const head = await this.look(stream, make);
+      if (head?.head === after) return found([]);
+      if (!head || head.isBare) return lost('foreign', [], head);
+      if (comparePositions(after, head.head) > 0) return lost('future', [], head);
+      // What was stored since the first look: of a channel that keeps nothing, there is still nothing.
+      rows = await this.rows(stream, after, limit + 1);
+      if (rows.length === 0) return lost('trimmed', [], head);
+    }
+    const first = rows[0]!;
+    if (first.position === after) rows.shift();
+    else if (first.previous !== after) {
+      const life = first.life;
+      const isForeign = life !== undefined && comparePositions(after, life) < 0;
+      return lost(isForeign ? 'foreign' : 'trimmed', rows.slice(0, limit), undefined);
+    }
+    const next = rows[0];
+    if (next && next.event && next.previous !== after) return lost('trimmed', rows.slice(0, limit), undefined);
+    return found(rows.slice(0, Math.min(limit, contiguous(rows))));
+  }
+
+  /** @returns whether this node is the channel's producer now */
+  async acquire(
+    stream: string,
+    token: string,
+    lastWords: readonly SseBackplaneEvent[],
+    { maxEvents, maxBytes, maxAgeMs }: SsePublishSettings['history'],
+  ): Promise<boolean> {
+    const { producerTtlMs, idleTtlMs } = this.options;
+    const ttlMs = this.ttlOf(maxAgeMs);
+    const keep = [maxEvents, maxBytes, maxAgeMs === false ? 0 : maxAgeMs, ttlMs];
+    const answer = await this.run(
+      ACQUIRE,
+      [stream, this.keys.producer(stream)],
+      [
+        token,
+        `${producerTtlMs}`,
+        JSON.stringify(lastWords.map(encodeStored)),
+        JSON.stringify(keep),
+        `${Math.max(idleTtlMs, ttlMs, producerTtlMs * 2)}`,
+      ],
+    );
+    return answer === 1;
+  }
+
+  /** @returns whether this node still is the channel's producer */
+  async renew(stream: string, token: string): Promise<boolean> {
+    return (await this.run(RENEW, [this.keys.producer(stream)], [token, `${this.options.producerTtlMs}`])) === 1;
+  }
+
+  async release(stream: string, token: string): Promise<void> {
+    await this.run(RELEASE, [this.keys.producer(stream)], [token]);
+  }
+
+  async signal(message: string): Promise<void> {
+    await this.link.send(this.keys.signals, ['SPUBLISH', this.keys.signals, message]);
+  }
+
+  /** How long a stream lives without a publish, in milliseconds; 0 for ever. */
+  private ttlOf(maxAgeMs: number | false): number {
+    return maxAgeMs === false ? 0 : Math.max(this.options.idleTtlMs, maxAgeMs);
+  }
+
+  private async rows(stream: string, from: string, count: number): Promise<StoredEntry[]> {
+    const answer = await this.link.send(stream, ['XRANGE', stream, from, '+', 'COUNT', `${count}`]);
+    if (!Array.isArray(answer)) throw unavailable('an answer that XRANGE never gives', 'refused');
+    return answer.map(parseRow);
+  }
+
+  private run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const [stream = ''] = keys;
+    const tail = [`${keys.length}`, ...keys, ...args];
+    const call = (): Promise<unknown> =>
+      this.link.send(stream, ['EVALSHA', script.sha, ...tail]).catch((error: Error) => {
+        if (!(error.cause instanceof Error) || !error.cause.message.startsWith('NOSCRIPT')) throw error;
+        const retried = this.link.send(stream, ['EVAL', script.text, ...tail]);
+        const done = retried
+          .catch(() => undefined)
+          .then(() => {
+            if (this.reloading.get(stream) === done) this.reloading.delete(stream);
+          });
+        this.reloading.set(stream, done);
+        return retried;
+      });
+    const reloading = this.reloading.get(stream);
+    return reloading ? reloading.then(call) : call();
+  }
+}
+
+function found(entries: readonly StoredEntry[]): Range {
+  return { entries, gap: undefined, beyond: [], head: undefined };
+}
+
+function lost(gap: SseGapReason, beyond: readonly StoredEntry[], head: ChannelHead | undefined): Range {
+  return { entries: [], gap, beyond, head };
+}
+
+/** How many of the first entries refer each to the one before it. */
+function contiguous(rows: readonly StoredEntry[]): number {
+  let count = Math.min(1, rows.length);
+  while (count < rows.length && rows[count]!.previous === rows[count - 1]!.position) count++;
+  return count;
+}

@@ -1,0 +1,108 @@
+import type { SingleClient } from './redis-client.js';
+
+/** What a {@link Subscriber} tells. */
+export interface SubscriberEvents {
+  message(key: string, text: string): void;
+  /** From now on every notification of `key` arrives. */
+  subscribed(key: string): void;
+  /** The server does not have `key`, or not any more. */
+  moved(key: string): void;
+  /** The connection is gone, once. Nothing else is told after it. */
+  lost(error: unknown): void;
+}
+
+/**
+ * One connection that only listens, for all keys of one server. It lives once: when it is lost, another one is made.
+ *
+ * @internal
+ */
+export class Subscriber {
+  readonly keys = new Set<string>();
+  private client: SingleClient | undefined;
+  private isConnected = false;
+  private isOver = false;
+  private readonly pings: NodeJS.Timeout;
+
+  /**
+   * @param model resolves with a client to duplicate
+   * @param timeoutMs within which a connection must be made, and a ping answered
+   */
+  constructor(
+    model: Promise<SingleClient>,
+    private readonly events: SubscriberEvents,
+    private readonly timeoutMs: number,
+    pingEveryMs: number,
+  ) {
+    this.pings = setInterval(() => this.ping(), pingEveryMs).unref();
+    this.within(this.connect(model)).catch((error: unknown) => this.lose(error));
+  }
+
+  add(key: string): void {
+    this.keys.add(key);
+    if (this.isConnected) this.subscribe(key);
+  }
+
+  remove(key: string): void {
+    this.keys.delete(key);
+    if (this.isConnected) this.client?.sUnsubscribe(key).catch(() => undefined);
+  }
+
+  close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearInterval(this.pings);
+    if (this.client?.isOpen) this.client.destroy();
+  }
+
+  private async connect(model: Promise<SingleClient>): Promise<void> {
+    const of = await model;
+    if (this.isOver) return;
+    // It does not reconnect by itself: only so is it known of every key from when on nothing is missing.
+    const socket = { ...of.options?.socket, connectTimeout: this.timeoutMs, reconnectStrategy: false };
+    const client = (this.client = of.duplicate({ socket }) as SingleClient);
+    client.on('error', (error: Error) => this.lose(error));
+    client.on('end', () => this.lose(new Error('the connection has ended')));
+    client.on('sharded-channel-moved', (key: string) => this.keys.has(key) && this.events.moved(key));
+    await client.connect();
+    if (this.isOver) return client.destroy();
+    this.isConnected = true;
+    for (const key of this.keys) this.subscribe(key);
+  }
+
+  private subscribe(key: string): void {
+    this.client?.sSubscribe(key, this.onMessage).then(
+      () => {
+        if (!this.isOver && this.keys.has(key)) this.events.subscribed(key);
+      },
+      (error: unknown) => {
+        if (this.isOver) return;
+        if (error instanceof Error && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error.message)) this.events.moved(key);
+        else this.lose(error);
+      },
+    );
+  }
+
+  private readonly onMessage = (message: string, key: string): void => {
+    if (!this.isOver) this.events.message(key, message);
+  };
+
+  private ping(): void {
+    if (this.client && this.isConnected) {
+      this.within(this.client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
+    }
+  }
+
+  private within(work: Promise<unknown>): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs).unref();
+    });
+    return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  }
+
+  private lose(error: unknown): void {
+    if (this.isOver) return;
+    this.close();
+    this.events.lost(error);
+  }
+}

@@ -1,0 +1,1 @@
+export { backplaneContract, type SseBackplaneSubject, type SseContractCase } from './backplane-contract.js';
