@@ -21,7 +21,11 @@ const swc = {
 const swcTransform = { '^.+\\.ts$': ['@swc/jest', swc] };
 
 // Source says './x.js' and means './x.ts'. The second candidate is for packages, whose './x.js' is just that.
-const sourceNames = { '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'], '^nestjs-event-stream$': '<rootDir>/lib/index.ts' };
+const sourceNames = {
+  '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'],
+  '^nestjs-event-stream$': '<rootDir>/lib/index.ts',
+  '^nestjs-event-stream/(redis|testing)$': '<rootDir>/lib/$1/index.ts',
+};
 
 // Also for the imports inside Nest 11's own packages: a stray one would find Nest 12 at the root.
 const nest11Names = { '^@nestjs/(.+)$': '<rootDir>/test/nest11/node_modules/@nestjs/$1' };
@@ -56,7 +60,7 @@ export default {
       globals: { nestMajor: 12, moduleFormat: 'esm' },
       testMatch: [
         '<rootDir>/lib/**/*.spec.ts',
-        '<rootDir>/test/{unit,e2e,conformance,contract,hardening,browser,package}/**/*.spec.ts',
+        '<rootDir>/test/{unit,e2e,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
       testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$', '<rootDir>/test/package/tarball\\.spec\\.ts$'],

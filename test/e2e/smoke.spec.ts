@@ -8,15 +8,37 @@ import { platforms, start, type Running } from '../support/platforms.js';
 @Controller()
 class C {
   left: unknown;
-  @Sse('of') of() { return of({ type: 'a', data: 1, id: 1 }, 'two'); }
-  @Sse('list') list() { return new SseStream().addData(1).addEvent('x', { y: 2 }); }
-  @Sse('clock') clock() { return interval(5).pipe(map((n) => ({ data: n }))); }
-  @Sse('async', { done: '[DONE]' }) async *gen() { yield 1; await Promise.resolve(); yield { data: 2 }; }
-  @Sse('late') async late() { await new Promise((r) => setTimeout(r, 30)); throw new HttpException('late', 418); }
-  @Sse('fail') fail() { return throwError(() => new HttpException('no', 402)); }
-  @Sse('failafter') async *failAfter() { yield 1; throw new HttpException('sorry', 402); }
-  @Sse('null') null() { return null; }
-  @Sse('undefined') undefined() { return undefined; }
+  @Sse('of') of() {
+    return of({ type: 'a', data: 1, id: 1 }, 'two');
+  }
+  @Sse('list') list() {
+    return new SseStream().addData(1).addEvent('x', { y: 2 });
+  }
+  @Sse('clock') clock() {
+    return interval(5).pipe(map((n) => ({ data: n })));
+  }
+  @Sse('async', { done: '[DONE]' }) async *gen() {
+    yield 1;
+    await Promise.resolve();
+    yield { data: 2 };
+  }
+  @Sse('late') async late() {
+    await new Promise((r) => setTimeout(r, 30));
+    throw new HttpException('late', 418);
+  }
+  @Sse('fail') fail() {
+    return throwError(() => new HttpException('no', 402));
+  }
+  @Sse('failafter') async *failAfter() {
+    yield 1;
+    throw new HttpException('sorry', 402);
+  }
+  @Sse('null') null() {
+    return null;
+  }
+  @Sse('undefined') undefined() {
+    return undefined;
+  }
   @Sse('ai', { method: RequestMethod.POST }) ai(@Body() body: { stream: boolean }) {
     return body.stream ? ['a', 'b'] : SseResponse.json({ text: 'ab' }, 202);
   }
@@ -30,7 +52,6 @@ class C {
 describe.each(platforms)('on $name', (platform) => {
   let running: Running;
   beforeAll(async () => {
-    
     running = await start(platform, { imports: [SseModule.forRoot()], controllers: [C] });
   });
   afterAll(() => running.app.close());
@@ -46,7 +67,11 @@ describe.each(platforms)('on $name', (platform) => {
     await clock.events(3);
     clock.leave();
   });
-  const status = async (path: string) => { const client = await open(running, path); await client.rest(); return client.status; };
+  const status = async (path: string) => {
+    const client = await open(running, path);
+    await client.rest();
+    return client.status;
+  };
   it('fails', async () => {
     expect(await status('/late')).toBe(418);
     expect(await status('/fail')).toBe(402);
@@ -54,7 +79,10 @@ describe.each(platforms)('on $name', (platform) => {
     expect(await status('/null')).toBe(204);
     const client = await open(running, '/failafter');
     expect(client.status).toBe(200);
-    expect((await client.rest()).map((e) => [e.event, e.data])).toEqual([[undefined, '1'], ['error', 'sorry']]);
+    expect((await client.rest()).map((e) => [e.event, e.data])).toEqual([
+      [undefined, '1'],
+      ['error', 'sorry'],
+    ]);
   });
   it('json', async () => {
     const json = await open(running, '/ai', { method: 'POST', body: { stream: false } });

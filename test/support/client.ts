@@ -2,6 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { request as http1Request, type IncomingHttpHeaders } from 'node:http';
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import type { Readable } from 'node:stream';
+import { createGunzip, constants as zlib } from 'node:zlib';
 import type { Running } from './platforms.js';
 
 export interface ClientOptions {
@@ -9,6 +10,8 @@ export interface ClientOptions {
   headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
+  /** Gives the request up, before there is a response; after that, `leave()`. */
+  signal?: AbortSignal;
 }
 
 /** An open response, read as far as a test asks: it pauses the socket in between, as a slow client would. */
@@ -22,13 +25,18 @@ export class Client {
   retry: number | undefined;
   readonly comments: string[] = [];
   ended = false;
+  readonly body: Readable;
 
   constructor(
     readonly status: number,
     readonly headers: IncomingHttpHeaders,
-    readonly body: Readable,
+    raw: Readable,
     private readonly abort: () => void,
   ) {
+    // Hands out what it can decode, as browsers do: without it a flush would not be seen before the end.
+    const gunzip = headers['content-encoding'] === 'gzip' ? createGunzip({ flush: zlib.Z_SYNC_FLUSH }) : undefined;
+    const body = gunzip ? raw.on('error', (error) => gunzip.destroy(error)).pipe(gunzip) : raw;
+    this.body = body;
     body.setEncoding('utf8');
     body.on('error', () => undefined);
     this.iterator = body[Symbol.asyncIterator]() as AsyncIterator<string>;
@@ -96,9 +104,14 @@ export function open(
   return http2 ? open2(url, path, options) : open1(url, path, options);
 }
 
-function open1(url: string, path: string, { method = 'GET', headers = {}, body }: ClientOptions): Promise<Client> {
+function open1(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body, signal }: ClientOptions,
+): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const request = http1Request(url + path, { method, headers: withType(headers, body), agent: false }, (response) => {
+    const options = { method, headers: withType(headers, body), agent: false, signal };
+    const request = http1Request(url + path, options, (response) => {
       resolve(new Client(response.statusCode ?? 0, response.headers, response, () => request.destroy()));
     });
     request.on('error', reject);
@@ -106,7 +119,11 @@ function open1(url: string, path: string, { method = 'GET', headers = {}, body }
   });
 }
 
-function open2(url: string, path: string, { method = 'GET', headers = {}, body }: ClientOptions): Promise<Client> {
+function open2(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body, signal }: ClientOptions,
+): Promise<Client> {
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = connect(url);
     session.on('error', reject);
@@ -125,6 +142,10 @@ function open2(url: string, path: string, { method = 'GET', headers = {}, body }
       );
     });
     stream.on('close', () => session.close());
+    signal?.addEventListener('abort', () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+      reject(signal.reason as Error);
+    });
     stream.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

@@ -25,16 +25,17 @@ export interface Running {
   readonly http2: boolean;
 }
 
-/** Starts an application on a free port of the loopback. The caller closes `app`. */
+/** Starts an application on a free port, of the loopback unless told otherwise. The caller closes `app`. */
 export async function start(
   platform: Platform,
   metadata: ModuleMetadata,
   configure?: (app: INestApplication) => unknown,
+  host = '127.0.0.1',
 ): Promise<Running> {
   const module = await Test.createTestingModule(metadata).compile();
   const app = module.createNestApplication(platform.adapter() as never, { logger: false });
   await configure?.(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(0, host);
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
-  return { app, url: `http://127.0.0.1:${port}`, http2: platform.http2 };
+  return { app, url: `http://${host}:${port}`, http2: platform.http2 };
 }

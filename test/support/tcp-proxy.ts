@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** A link that a test can cut, stall and heal: everything between a port of its own and the port of a server. */
+export class TcpProxy {
+  private readonly pairs = new Set<readonly [Socket, Socket]>();
+  private isStalled = false;
+  private isCut = false;
+  /** Connections accepted since the start. */
+  accepted = 0;
+  /** Bytes that came from the clients, and those that came from the server. */
+  up = 0;
+  down = 0;
+
+  private constructor(
+    private readonly server: Server,
+    private target: number,
+  ) {
+    server.on('connection', (client: Socket) => this.join(client));
+  }
+
+  static async to(port: number): Promise<TcpProxy> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new TcpProxy(server, port);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get open(): number {
+    return this.pairs.size;
+  }
+
+  /** Ends every connection with a reset; new ones are reset too, until `heal()`. */
+  cut(): void {
+    this.isCut = true;
+    this.reset();
+  }
+
+  /** Ends every connection with a reset; new ones are let through. */
+  reset(): void {
+    for (const [client, upstream] of this.pairs) {
+      client.resetAndDestroy();
+      upstream.destroy();
+    }
+  }
+
+  /** Half-open: connections stay and are accepted, and not a byte passes in either direction. */
+  stall(): void {
+    this.isStalled = true;
+    for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
+  heal(): void {
+    this.isCut = false;
+    this.isStalled = false;
+    for (const pair of this.pairs) for (const socket of pair) socket.resume();
+  }
+
+  /** New connections go to another port: a failover behind one address. */
+  retarget(port: number): void {
+    this.target = port;
+    this.reset();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private join(client: Socket): void {
+    client.on('error', () => undefined);
+    if (this.isCut) {
+      client.resetAndDestroy();
+      return;
+    }
+    this.accepted++;
+    const upstream = connect(this.target, '127.0.0.1');
+    const pair = [client, upstream] as const;
+    this.pairs.add(pair);
+    upstream.on('error', () => undefined);
+    client.on('data', (chunk) => {
+      this.up += chunk.length;
+      upstream.write(chunk);
+    });
+    upstream.on('data', (chunk) => {
+      this.down += chunk.length;
+      client.write(chunk);
+    });
+    for (const [socket, other] of [pair, [upstream, client] as const]) {
+      socket.on('close', () => {
+        this.pairs.delete(pair);
+        other.destroy();
+      });
+    }
+    if (this.isStalled) for (const socket of pair) socket.pause();
+  }
+}
