@@ -22,7 +22,7 @@ interface Answer {
   readonly error?: string;
 }
 
-const root = join(process.cwd());
+const root = process.cwd();
 
 /**
  * Starts `fixture` (a path below the root, a module that calls `serve()`) on a platform. The caller ends it.

@@ -141,7 +141,10 @@ function open2(
         }),
       );
     });
-    stream.on('close', () => session.close());
+    stream.on('close', () => {
+      session.close();
+      reject(new Error('the stream was closed without a response'));
+    });
     signal?.addEventListener('abort', () => {
       stream.close(constants.NGHTTP2_CANCEL);
       reject(signal.reason as Error);

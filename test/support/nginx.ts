@@ -26,7 +26,7 @@ export async function startNginx(path: string, http: (listen: string) => string)
     worker_processes 1;
     pid nginx.pid;
     error_log stderr notice;
-    events {}
+    events { worker_connections 4096; }
     http { access_log off; ${temporary.join(' ')} ${http(listen)} }`,
   );
   const program = new Program(path, ['-p', folder, '-c', 'nginx.conf']);
