@@ -31,8 +31,8 @@ const layers = {
   lifecycle: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   observability: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   '': { folders: [...ground, ...values, ...engine, ...edge], modules: [...anyBuiltin, ...nest] },
-  redis: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest, /^redis$/] },
-  testing: { folders: [...ground, ...values, ...engine, ...edge, ''], modules: [...anyBuiltin, ...nest] },
+  redis: { folders: [...ground, 'backplane'], modules: [...anyBuiltin, /^redis$/] },
+  testing: { folders: [...ground, 'backplane'], modules: anyBuiltin },
 };
 
 /** Within lib/ itself: sse.module → sse.providers → sse.options, and the entry index.ts above all three. */

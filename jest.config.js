@@ -60,7 +60,7 @@ export default {
       globals: { nestMajor: 12, moduleFormat: 'esm' },
       testMatch: [
         '<rootDir>/lib/**/*.spec.ts',
-        '<rootDir>/test/{unit,e2e,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
+        '<rootDir>/test/{unit,e2e,channels,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
       testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$', '<rootDir>/test/package/tarball\\.spec\\.ts$'],

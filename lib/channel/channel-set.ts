@@ -19,13 +19,20 @@ export class ChannelSet {
   constructor(
     readonly backplane: SseBackplane,
     readonly options: ChannelOptions,
+    private readonly report: (error: unknown) => void,
   ) {}
 
   /** The channel of that name, which is made if need be. */
   get(name: string): Channel {
     let channel = this.channels.get(name);
     if (!channel) {
-      channel = new Channel(name, settingsOf(this.options, name), this.backplane, (moved) => this.flushLater(moved));
+      channel = new Channel(
+        name,
+        settingsOf(this.options, name),
+        this.backplane,
+        (moved) => this.flushLater(moved),
+        this.report,
+      );
       this.channels.set(name, channel);
       // The sockets keep the process alive, not the sweep.
       this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();

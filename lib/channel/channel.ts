@@ -62,6 +62,7 @@ export class Channel implements SseBackplaneListener {
     readonly settings: ChannelSettings,
     backplane: SseBackplane,
     private readonly flushLater: (channel: Channel) => void,
+    private readonly report: (error: unknown) => void,
   ) {
     const { history, slowClient } = settings;
     this.log = new EventLog(history);
@@ -88,7 +89,8 @@ export class Channel implements SseBackplaneListener {
     if (event.kind === 'start' || this.isEnded) this.lose('foreign', previous);
     this.isEnded = event.kind === 'end';
     const frame = storedFrame(event, position);
-    const number = this.log.append(position, frame, performance.now());
+    this.usedAt = performance.now();
+    const number = this.log.append(position, frame, this.usedAt);
     this.index(number, position, frame, event.kind === 'event');
     this.unflushedBytes += frame.byteLength;
     if (this.unflushedBytes >= FLUSH_BYTES) this.flush();
@@ -96,9 +98,11 @@ export class Channel implements SseBackplaneListener {
   }
 
   gap(reason: SseGapReason, head: string | undefined): void {
-    this.lose(reason, head);
-    // Nobody can tell what is missing, not even whoever had everything.
-    for (const reader of this.live) if (reader) this.leave(reader, 0);
+    this.flush();
+    // Nobody can tell what is missing, not even whoever had everything: all look from where they are, which the log still
+    // knows. A copy, because leaving fills the place with another reader.
+    for (const reader of [...this.live]) if (reader) this.leave(reader, this.log.next);
+    this.latest?.clear();
     this.log.lose(head);
     this.lost = { reason, before: this.log.next };
     this.flushed = this.log.next;
@@ -119,10 +123,15 @@ export class Channel implements SseBackplaneListener {
     this.usedAt = performance.now();
   }
 
-  /** Takes a reader that has everything into the live list: from the next event on it gets what all get. */
-  join(reader: LiveReader): void {
-    if (this.flushed !== this.log.next) this.flush();
+  /**
+   * Takes a reader that has everything into the live list: from the next event on it gets what all get.
+   *
+   * @returns `false` if the others have yet to get what it has: then it is told, as a watcher, when they have
+   */
+  join(reader: LiveReader): boolean {
+    if (this.flushed !== this.log.next) return false;
     reader.liveIndex = this.live.push(reader) - 1;
+    return true;
   }
 
   /** Takes a reader out of the live list. */
@@ -161,7 +170,8 @@ export class Channel implements SseBackplaneListener {
   /** Whether nobody would miss the channel. */
   isIdle(now: number): boolean {
     const { maxAgeMs } = this.settings.history;
-    if (this.readers > 0 || this.log.size > 0 || this.latest?.isEmpty === false) return false;
+    // The newest of each key is for slow readers, and there is none.
+    if (this.readers > 0 || this.log.size > 0) return false;
     // A client that is just reconnecting finds the channel that gave it its position.
     return maxAgeMs !== false && now - this.usedAt >= maxAgeMs;
   }
@@ -180,8 +190,11 @@ export class Channel implements SseBackplaneListener {
     for (let i = 0, count = live.length; i < count; i++) {
       const reader = live[i];
       if (!reader) continue;
-      reader.connection.writeShared(shared, frames.length, now);
-      if (!reader.connection.isWritable) this.leave(reader, next);
+      const { connection } = reader;
+      // Something else of its own, a ping or a `send()`, may have filled the socket.
+      const hadRoom = connection.isWritable;
+      if (hadRoom) connection.writeShared(shared, frames.length, now);
+      if (!connection.isWritable) this.leave(reader, hadRoom ? next : this.flushed);
     }
     this.isFlushing = false;
     if (this.holes > 0) this.compact();
@@ -197,7 +210,14 @@ export class Channel implements SseBackplaneListener {
   private index(number: number, position: string, frame: Frame, isEvent: boolean): void {
     const { slowClient } = this.settings;
     if (!this.latest || !isEvent || typeof slowClient !== 'object') return;
-    this.latest.add({ number, position, frame, key: slowClient.latest(readFrame(frame, position)) });
+    let key: string | number | undefined;
+    try {
+      key = slowClient.latest(readFrame(frame, position));
+    } catch (error) {
+      // Without a key it is kept like any other, and who published it is not to blame.
+      this.report(error);
+    }
+    this.latest.add({ number, position, frame, key });
   }
 
   private leave(reader: LiveReader, cursor: number): void {

@@ -17,8 +17,6 @@ export class Place {
   gap: SseGapReason | undefined;
   /** The reader is not in the log: it reads from the store until it is. */
   isRefilling = false;
-  /** The position that is looked up may be another channel's: not finding it is no gap. */
-  isOptional = false;
   /** Where the log ended when the store was asked last, and had no more. */
   askedAt: number | undefined;
 
@@ -36,7 +34,7 @@ export class Place {
 
   startFresh(from: 'live' | 'earliest', retains: boolean): void {
     const { log } = this.channel;
-    this.isRefilling = this.isOptional = false;
+    this.isRefilling = false;
     if (from === 'earliest' && retains) {
       this.position = undefined;
       this.isRefilling = true;
@@ -45,11 +43,16 @@ export class Place {
     }
   }
 
+  /** Begins with the entry of that number. */
+  startAt(cursor: number): void {
+    this.isRefilling = false;
+    this.moveTo(cursor);
+  }
+
   /** Goes on after `position`; with none the channel is new to the client, and it begins with what comes. */
-  resumeAt(position: string | undefined, isOptional = false): void {
+  resumeAt(position: string | undefined): void {
     if (position === undefined) return this.startFresh('live', true);
     this.position = position;
-    this.isOptional = isOptional;
     this.isRefilling = !this.findInLog();
   }
 
@@ -58,7 +61,7 @@ export class Place {
     const cursor = this.position === undefined ? undefined : this.channel.log.cursorAfter(this.position);
     if (cursor === undefined) return false;
     this.cursor = cursor;
-    this.isRefilling = this.isOptional = false;
+    this.isRefilling = false;
     return true;
   }
 
@@ -69,7 +72,7 @@ export class Place {
 
   miss(reason: SseGapReason): void {
     this.gap = reason;
-    this.isRefilling = this.isOptional = false;
+    this.isRefilling = false;
   }
 
   /** Gives up what is missing. */

@@ -48,7 +48,7 @@ const END: SseBackplaneEvent = { kind: 'end' };
 export class ProductionRun implements SourceSink {
   readonly done: Promise<void>;
   private settle!: () => void;
-  private isOver = false;
+  isOver = false;
 
   constructor(
     private readonly source: Source,
@@ -58,16 +58,14 @@ export class ProductionRun implements SourceSink {
   }
 
   start(): void {
-    this.source.open(this);
+    if (!this.isOver) this.source.open(this);
   }
 
   write(value: unknown): true | Promise<void> {
     if (this.isOver) return true;
     const stored = this.host.store(toEventInit(value));
     // As fast as the store takes it: that is all the backpressure there is, since nobody need be reading.
-    return typeof stored === 'string'
-      ? true
-      : stored.then(ignore, (error: unknown) => this.fail(error));
+    return typeof stored === 'string' ? true : stored.then(ignore, (error: unknown) => this.fail(error));
   }
 
   push(value: unknown): void {

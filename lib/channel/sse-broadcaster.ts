@@ -62,7 +62,7 @@ export class SseBroadcaster {
     private readonly backplane: SseBackplane,
     private readonly options: BroadcasterOptions,
   ) {
-    this.set = new ChannelSet(backplane, options.channels);
+    this.set = new ChannelSet(backplane, options.channels, options.report);
     if (isSignalling(backplane)) backplane.onSignal((message) => this.signalled(message));
   }
 
@@ -178,7 +178,9 @@ export class SseBroadcaster {
     this.runs.set(name, run);
     try {
       release = await this.acquire(name, run);
-      await this.store(name, { kind: 'start' });
+      // Stopped before it began: its end is stored already.
+      if (run.isOver) await release?.();
+      else await this.store(name, { kind: 'start' });
     } catch (error) {
       this.runs.delete(name);
       runnable.cancel();
@@ -250,8 +252,15 @@ export class SseBroadcaster {
   }
 
   private describe(error: unknown): SseBackplaneEvent | undefined {
-    const event = this.options.errorEvent(error);
-    return event === null ? undefined : toStored(event, this.options.serialize);
+    const { errorEvent, serialize, report } = this.options;
+    try {
+      const event = errorEvent(error);
+      return event === null ? undefined : toStored(event, serialize);
+    } catch (broken) {
+      // The end must follow all the same.
+      report(broken);
+      return undefined;
+    }
   }
 
   private signalled(message: string): void {

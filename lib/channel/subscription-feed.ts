@@ -38,6 +38,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
   private isStopped = false;
   private isStarted = false;
   private isSnapshotDue = false;
+  private isAnnounced = false;
   private excluded = 0;
 
   constructor(
@@ -53,8 +54,9 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     for (const { channel } of this.places) channel.watch(this);
     this.connection.attach(this);
     if (this.isStopped) return;
+    this.isAnnounced = true;
     this.plan.onSubscribe?.(this.connection);
-    this.moved();
+    this.pump();
   }
 
   stop(): void {
@@ -64,7 +66,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
       channel.unwatch(this);
       channel.quit(this);
     }
-    this.plan.onUnsubscribe?.(this.connection);
+    if (!this.isAnnounced) return;
+    try {
+      this.plan.onUnsubscribe?.(this.connection);
+    } catch (error) {
+      // The connection is on its way out, and must get there.
+      this.end.report(error);
+    }
   }
 
   resume(): void {
@@ -72,7 +80,6 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
   }
 
   moved(): void {
-    if (!this.isStarted && this.places.every(({ channel }) => channel.isReady)) this.begin();
     this.pump();
   }
 
@@ -90,11 +97,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     const { places } = this;
     const known = resume.kind === 'vector' && places.some(({ hash }) => resume.positions.has(hash));
     for (const place of places) {
-      if (resume.kind === 'position') place.resumeAt(resume.position, places.length > 1);
+      if (resume.kind === 'position') place.resumeAt(places.length === 1 ? resume.position : undefined);
       else if (resume.kind === 'vector' && known) place.resumeAt(resume.positions.get(place.hash));
       else if (resume.kind === 'fresh') place.startFresh(this.plan.from, this.channels.backplane.retains);
       else place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
     }
+    if (resume.kind === 'position' && places.length > 1) this.wait(this.adopt(resume.position));
     // Whoever begins now has nothing yet that says where: without an id it could not come back to this place.
     this.isSnapshotDue = this.plan.snapshot !== undefined && resume.kind === 'fresh';
     if (resume.kind === 'fresh' && !this.isSnapshotDue) this.tellPosition();
@@ -102,8 +110,14 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
 
   /** Moves on as far as the socket has room. */
   private pump(): void {
-    if (!this.isStarted || this.isWaiting || this.isStopped) return;
+    // A live reader's place is the channel's affair: what drained was something else that the connection had sent.
+    if (this.isWaiting || this.isStopped || this.liveIndex >= 0) return;
     try {
+      if (!this.isStarted) {
+        if (!this.places.every(({ channel }) => channel.isReady)) return;
+        this.begin();
+        if (this.isWaiting) return;
+      }
       for (const place of this.places) while (!this.isDone(place)) if (!this.advance(place)) return;
       if (this.isSnapshotDue) this.wait(this.sendSnapshot());
       else if (this.places.every(({ channel }) => channel.isEnded)) this.complete();
@@ -127,6 +141,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return false;
     if (place.gap) this.tellGaps();
+    else if (place.isBehind && !place.isRefilling) this.sendLatest(place);
     else if (!place.isRefilling && !place.isAtHead) this.sendSlice(place);
     return this.connection.isWritable && !this.isStopped;
   }
@@ -137,8 +152,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     if (!place || places.length > 1 || plan.filter || this.liveIndex >= 0) return;
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return;
-    place.channel.unwatch(this);
-    place.channel.join(this);
+    if (place.channel.join(this)) place.channel.unwatch(this);
   }
 
   private sendSlice(place: Place): void {
@@ -168,14 +182,21 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
   private ownText(place: Place, frame: Frame, position: string): string {
     const { lineEnding } = this.connection.options;
     place.position = position;
-    const { filter } = this.plan;
-    if (filter && !filter(readFrame(frame, position))) {
+    if (this.isExcluded(frame, position)) {
       if (++this.excluded < EXCLUDED_EVENTS) return '';
       this.excluded = 0;
       return encodeEventWithId({ id: 0 }, this.wireId, { lineEnding });
     }
     this.excluded = 0;
     return this.isShared ? frame.text(lineEnding) : frame.withId(lineEnding, this.wireId);
+  }
+
+  private isExcluded(frame: Frame, position: string): boolean {
+    const { filter } = this.plan;
+    if (!filter) return false;
+    const event = readFrame(frame, position);
+    // An end and a comment are no events: there is nothing in them that a filter could look at.
+    return (event.type !== undefined || event.data !== undefined) && !filter(event);
   }
 
   private get wireId(): string {
@@ -191,16 +212,15 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     if (this.channels.backplane.retains) place.isRefilling = true;
     else if (reason !== 'slow_client' || slowClient === 'skip') place.miss(reason);
     else if (slowClient === 'disconnect') this.connection.end(closeReason('slow_client'));
-    else if (!this.sendLatest(place)) place.miss('slow_client');
+    else if (!channel.latest || channel.latest.lost >= place.cursor) place.miss('slow_client');
   }
 
-  /** @returns whether nothing without a newer event of the same key is missing */
-  private sendLatest(place: Place): boolean {
+  /** Catches up with the log by the newest event of each key; nothing without a newer one is missing. */
+  private sendLatest(place: Place): void {
     const { latest, log } = place.channel;
-    if (!latest || latest.lost >= place.cursor) return false;
     let text = '';
     let events = 0;
-    for (const { number, position, frame } of latest.from(place.cursor)) {
+    for (const { number, position, frame } of latest?.from(place.cursor) ?? []) {
       // From here on the log has them all.
       if (number >= log.first || text.length >= SLICE_BYTES) break;
       text += this.ownText(place, frame, position);
@@ -209,12 +229,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     }
     if (events === 0) place.cursor = log.first;
     else this.connection.writeOwn(text, events);
-    return true;
   }
 
   /** @returns whether the log has taken over */
   private refill(place: Place): boolean {
     if (place.findInLog()) return true;
+    // What is read has to be kept until there is room: as long as there is none, it stays in the store.
+    if (!this.connection.isWritable) return false;
     // Asked before, and this node has heard of nothing since.
     if (place.askedAt !== place.channel.log.next) this.wait(this.readPage(place));
     return false;
@@ -227,16 +248,30 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     const { entries, gap } = await this.channels.backplane.read(channel.name, position, PAGE_ENTRIES);
     if (this.isStopped) return;
     if (gap !== undefined) {
-      if (place.isOptional) place.startFresh('live', true);
-      else place.miss(gap);
+      place.miss(gap);
     } else if (entries.length > 0) {
       this.sendEntries(place, entries);
     } else if (position === undefined) {
-      place.startFresh('live', true);
+      // What came while the store was asked is in the log, from there on.
+      place.startAt(next);
     } else {
       // The store has no more, and this node does not know that position yet: its turn comes through the log.
       place.askedAt = next;
     }
+  }
+
+  /** Takes the position of a client that came from one channel to several: it is of whichever has it. */
+  private async adopt(position: string): Promise<void> {
+    const { places } = this;
+    // Another channel's position is a foreign one; any other answer is of the channel that minted it.
+    let reason: SseGapReason = 'foreign';
+    for (const place of places) {
+      if (place.channel.log.cursorAfter(position) !== undefined) return place.resumeAt(position);
+      const { gap } = await this.channels.backplane.read(place.channel.name, position, 1);
+      if (gap === undefined) return place.resumeAt(position);
+      if (gap !== 'foreign') reason = gap;
+    }
+    for (const place of places) place.miss(reason);
   }
 
   private sendEntries(place: Place, entries: readonly SseBackplaneEntry[]): void {

@@ -1,4 +1,5 @@
 import { isThenable } from '../source/thenable.js';
+import type { Connection } from '../connection/connection.js';
 import { connectionOf } from './raw-exchange.js';
 
 /**
@@ -25,14 +26,15 @@ interface Slot {
   [CALL]?: HandlerCall | undefined;
 }
 
-/** Leaves word for the handler that is about to be called with `response`. */
-export function expectCall(response: object, call: HandlerCall): void {
-  (response as Slot)[CALL] = call;
+/** Leaves word for the handler that is about to be called with the response of `connection`. */
+export function expectCall(connection: Connection, call: HandlerCall): void {
+  (connection as Slot)[CALL] = call;
 }
 
 /** Calls `handler`, and tells who waits for it. Without anybody (a unit test calls the method) it changes nothing. */
 export function callHandler(response: unknown, handler: () => unknown): unknown {
-  const slot = isSlot(response) ? response : undefined;
+  const isResponse = typeof response === 'object' && response !== null;
+  const slot = isResponse ? (connectionOf(response) as Slot | undefined) : undefined;
   const call = slot?.[CALL];
   if (!slot || !call) return handler();
   // Once: the handler may call another decorated method with the same response.
@@ -40,8 +42,4 @@ export function callHandler(response: unknown, handler: () => unknown): unknown 
   if (call.isOver) return undefined;
   const value = handler();
   return isThenable(value) ? Promise.resolve(value).then((settled) => call.settled(settled)) : call.settled(value);
-}
-
-function isSlot(response: unknown): response is Slot {
-  return typeof response === 'object' && response !== null && connectionOf(response) !== undefined;
 }

@@ -1,29 +1,64 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerResponse, type Http2ServerRequest } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { Connection } from '../connection/connection.js';
 
 export type RawRequest = IncomingMessage | Http2ServerRequest;
 
-/** Node's response, with the connection that was opened on it. */
-export type RawResponse = (ServerResponse | Http2ServerResponse) & { [CONNECTION]?: Connection };
+export type RawResponse = ServerResponse | Http2ServerResponse;
+
+/** Where a connection is found by its response. */
+interface Holder {
+  [CONNECTION]?: Connection;
+}
 
 /** A property instead of a map at module level: it goes with the response, and two apps never meet in it. */
 const CONNECTION = Symbol.for('nestjs-event-stream.connection');
 
+/** The connections whose responses wait for their turn on a socket. */
+const WAITING = Symbol.for('nestjs-event-stream.waiting');
+
+type WatchedSocket = Socket & { [WAITING]?: Set<Connection> };
+
 /** The connection of a response, as Express and Fastify hand it to handlers. */
-export function connectionOf(response: unknown): Connection | undefined {
-  return rawResponseOf(response)[CONNECTION];
+export function connectionOf(response: object): Connection | undefined {
+  return holderOf(response)[CONNECTION];
 }
 
-export function rawResponseOf(response: unknown): RawResponse {
-  const { raw } = response as { raw?: RawResponse };
-  return raw ?? (response as RawResponse);
+/** Lets the decorators find the connection by the response that they are given. */
+export function keepConnection(response: object, connection: Connection): void {
+  holderOf(response)[CONNECTION] = connection;
+}
+
+/**
+ * Express has an object for what belongs to a request, `locals`. Its response itself is no place for that: each has a
+ * hidden class of its own, and to give it one more property takes 5 µs. Fastify hands out its `reply`, which takes it.
+ */
+function holderOf(response: { readonly locals?: Holder }): Holder {
+  return response.locals ?? (response as Holder);
 }
 
 export function rawRequestOf(request: unknown): RawRequest {
   const { raw } = request as { raw?: RawRequest };
   return raw ?? (request as RawRequest);
+}
+
+/**
+ * A request header, by its name in lower case. Not by `req.headers`, which Node makes of all headers when first asked,
+ * and keeps: 700 bytes for as long as a client stays.
+ */
+export function headerOf(req: RawRequest, name: string): string | undefined {
+  const { rawHeaders } = req;
+  let value: string | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const key = rawHeaders[i] as string;
+    if (key.length !== name.length || key.toLowerCase() !== name) continue;
+    const own = rawHeaders[i + 1] as string;
+    // As Node joins them.
+    value = value === undefined ? own : `${value}, ${own}`;
+  }
+  return value;
 }
 
 /** Whether the peer is gone already, before anything was written. */
@@ -38,22 +73,28 @@ export function isGone(req: RawRequest, res: RawResponse): boolean {
  * turn gets no 'close' of its own when the socket goes, so the socket is watched for it.
  */
 export function watchClose(hub: ConnectionHub, req: RawRequest, res: RawResponse, connection: Connection): void {
-  res[CONNECTION] = connection;
-  // One function for all responses: a closure for each would be held as long as its connection is.
-  res.once('close', onClose);
+  // Not by `once()`, which makes two more objects to keep: it comes once anyway.
+  res.on('close', () => connection.transportClosed(isFinished(res)));
   if (res instanceof Http2ServerResponse) {
     if (res.stream.session) hub.keepSession(res.stream.session);
     return;
   }
-  if (res.socket) return;
-  const { socket } = req;
-  const gone = () => connection.transportClosed(false);
-  socket.once('close', gone);
-  void connection.closed.then(() => socket.removeListener('close', gone));
+  if (!res.socket) watchSocket(req.socket, connection);
 }
 
-function onClose(this: RawResponse): void {
-  this[CONNECTION]?.transportClosed(isFinished(this));
+/** One listener, however many requests the client has pipelined: each removal would search them all. */
+function watchSocket(socket: WatchedSocket, connection: Connection): void {
+  const waiting = (socket[WAITING] ??= new Set());
+  if (waiting.size === 0) socket.once('close', onSocketClose);
+  waiting.add(connection);
+  void connection.closed.then(() => {
+    waiting.delete(connection);
+    if (waiting.size === 0) socket.removeListener('close', onSocketClose);
+  });
+}
+
+function onSocketClose(this: WatchedSocket): void {
+  for (const connection of this[WAITING] ?? []) connection.transportClosed(false);
 }
 
 function isFinished(res: RawResponse): boolean {

@@ -12,6 +12,7 @@ import { ConnectionHub } from '../connection/connection-hub.js';
 import { readLastEventId } from '../protocol/last-event-id.js';
 import { SseError } from '../protocol/sse-error.js';
 import { Exchange } from './exchange.js';
+import { headerOf } from './raw-exchange.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
 import { StreamRequest, type StreamRoute } from './stream-request.js';
 
@@ -52,8 +53,8 @@ export class SseInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const handler = context.getHandler();
-    if (Reflect.hasMetadata(REDIRECT_METADATA, handler)) return next.handle();
+    const route = this.routeOf(context.getHandler());
+    if (route.isRedirect) return next.handle();
     const http = context.switchToHttp();
     const request = http.getRequest<{ query?: unknown }>();
     const response = http.getResponse<object>();
@@ -67,11 +68,13 @@ export class SseInterceptor implements NestInterceptor {
         subscriber.complete();
         return;
       }
-      const lastEventId = readLastEventId(exchange.req.headers, request.query);
-      new StreamRequest(this.hub, exchange, this.routeOf(handler), subscriber, request, lastEventId).run(
-        response,
-        handled,
+      const { req } = exchange;
+      const lastEventId = readLastEventId(
+        { 'last-event-id': headerOf(req, 'last-event-id') },
+        // On Express `query` parses the URL each time.
+        req.url?.includes('?') ? request.query : undefined,
       );
+      new StreamRequest(this.hub, exchange, route, subscriber, request, lastEventId).run(response, handled);
     });
   }
 
@@ -82,6 +85,7 @@ export class SseInterceptor implements NestInterceptor {
       const interceptors = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as unknown[];
       route = {
         options: resolveStreamOptions(this.options, options),
+        isRedirect: Reflect.hasMetadata(REDIRECT_METADATA, handler),
         isInnermost: interceptors.at(-1) === SseInterceptor,
         report: (error) => this.logger.error(error),
       };

@@ -12,16 +12,19 @@ import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toSource } from '../source/to-source.js';
 import { acceptsEventStream } from './accept.js';
-import type { Exchange } from './exchange.js';
+import { NO_HEADERS, type Exchange } from './exchange.js';
 import { expectCall, type HandlerCall } from './handler-call.js';
 import { HandlerChain, type ChainListener } from './handler-chain.js';
-import { isGone, watchClose } from './raw-exchange.js';
+import { headerOf, isGone, keepConnection, watchClose } from './raw-exchange.js';
+import { release } from './release.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { SseJsonAnswer, SseResponse } from './sse-response.js';
 
 /** What all requests of a route share. */
 export interface StreamRoute {
   readonly options: StreamOptions;
+  /** `@Redirect()`: Nest answers by itself. */
+  readonly isRedirect: boolean;
   /** No interceptor stands between ours and the handler, so an Observable may go around Nest's rxjs chain. */
   readonly isInnermost: boolean;
   readonly report: (error: unknown) => void;
@@ -37,7 +40,7 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
   private readonly connection: Connection;
   private readonly chain = new HandlerChain();
   private json: SseJsonAnswer | undefined;
-  private overrides: SseHeaders = {};
+  private overrides: SseHeaders = NO_HEADERS;
   private status: number | undefined;
   private isAnswered = false;
   private isDone = false;
@@ -63,12 +66,13 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     connection.prepare(this);
     // Whoever is above may give up before the headers are out (a timeout, a client that left): so must we.
     subscriber.add(() => this.givenUp());
+    keepConnection(response, connection);
     watchClose(this.hub, exchange.req, exchange.res, connection);
     if (isGone(exchange.req, exchange.res)) {
       connection.end(closeReason('client_left'));
       return;
     }
-    expectCall(response, this);
+    expectCall(connection, this);
     this.chain.subscribe(handled, this);
   }
 
@@ -130,8 +134,10 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     if (this.isAnswered) return;
     this.isAnswered = true;
     if (this.isOver) return this.discard(value);
+    const { exchange, connection } = this;
     try {
-      if (value == null && this.isAnsweredByHandler) this.answerWithout(() => this.exchange.seal());
+      // A handler with `@Res()` may have answered by itself.
+      if (value == null && connection.state === 'opening' && exchange.isSent) this.answerWithout(() => exchange.seal());
       else if (value === undefined) throw forgottenReturn();
       else if (value === null) this.answerNothing();
       else if (value instanceof SseJsonAnswer) this.answerJson(value);
@@ -171,7 +177,7 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
   }
 
   private checkAccepted(): void {
-    if (acceptsEventStream(this.exchange.req.headers.accept)) return;
+    if (acceptsEventStream(headerOf(this.exchange.req, 'accept'))) return;
     throw new NotAcceptableException('This resource is an event stream: accept text/event-stream.');
   }
 
@@ -197,11 +203,6 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     send();
     this.done(undefined, value);
     this.connection.end(closeReason('source_completed'));
-  }
-
-  /** Whether a handler with `@Res()` has sent the headers by itself. */
-  private get isAnsweredByHandler(): boolean {
-    return this.connection.state === 'opening' && this.exchange.isSent;
   }
 
   /** Lets the interceptors above go on. */
@@ -245,17 +246,6 @@ function commitNow(connection: Connection): void {
     connection.commit();
   } catch (error) {
     connection.end(closeReason('source_failed', undefined, error));
-  }
-}
-
-/** Releases a source that nobody will read. */
-function release(value: unknown): void {
-  const source = value instanceof SseResponse ? value.source : value;
-  if (source === null || source === undefined || source instanceof SseJsonAnswer || isFeedSource(source)) return;
-  try {
-    toSource(source).cancel();
-  } catch {
-    // It is no source: there is nothing to release, and nobody to tell.
   }
 }
 

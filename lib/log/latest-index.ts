@@ -29,10 +29,6 @@ export class LatestIndex {
   /** As much is kept of the newest of each key as the log keeps of all. */
   constructor(private readonly limits: Pick<SseHistoryOptions, 'maxEvents' | 'maxBytes'>) {}
 
-  get isEmpty(): boolean {
-    return this.entries.size === 0;
-  }
-
   add(entry: LatestEntry): void {
     if (entry.key === undefined) this.keyless.set(entry.number, entry);
     else this.remove(entry.key);

@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import type { INestApplication } from '@nestjs/common';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { fileURLToPath } from 'node:url';
-import { SseConnections } from '../../lib/index.js';
-import { ServerLog } from '../../sample/demo/src/server-log.js';
+import { SseBroadcaster, SseConnections } from '../../lib/index.js';
+import { ServerLog } from '../../sample/demo/src/channels.controller.js';
 import { launchChromium } from '../support/chromium.js';
 import { describeWith } from '../support/external.js';
 
@@ -88,6 +88,9 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
       'GET /stocks',
       'GET /progress',
       'POST /tokens',
+      'GET /live',
+      'POST /rooms/lobby',
+      'POST /cut',
       'GET /wire',
       'GET /log',
       'GET /large-response',
@@ -101,9 +104,9 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
         headers: { origin: 'https://elsewhere.example' },
         ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) }),
       });
-      expect([address, response.status]).toEqual([address, 200]);
+      expect([address, response.status]).toEqual([address, address.includes('/rooms/') ? 202 : 200]);
       expect(response.headers.get('content-type')).toMatch(
-        address.endsWith('/large-response') ? /^application\/json/ : /^text\/event-stream$/,
+        /\/(large-response|rooms\/lobby|cut)$/.test(address) ? /^application\/json/ : /^text\/event-stream$/,
       );
       expect(response.headers.get('access-control-allow-origin')).toBe('*');
       abort.abort();
@@ -187,6 +190,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
   });
 
   it('draws four charts from the first event, and moves them with the next ones', async () => {
+    await button('stocks').click();
     const rows = panel('stocks').locator('tbody tr');
     await rows.nth(3).waitFor();
     expect(await rows.locator('th').allTextContents()).toEqual(['NEST', 'NODE', 'RXJS', 'FLUX']);
@@ -291,6 +295,94 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
     expect(lines.map((line) => line.slice(-6))).toEqual(['line 1', 'line 2', 'line 3', 'line 4']);
   });
 
+  describe('its channels', () => {
+    const cells = () =>
+      page.evaluate<{ kind: string; text: string }[]>(
+        `Array.from(document.querySelectorAll('#channels .cells li'), (cell) => ({ kind: cell.className, text: cell.textContent }))`,
+      );
+    const newest = async () => Number((await cells()).at(-1)?.text);
+    const sees = (n: number) =>
+      page.waitForFunction(`Number(document.querySelector('#channels .cells li:last-child')?.textContent) >= ${n}`);
+    const messages = (on: Page) => on.locator('#channels .chat li');
+    const say = async (text: string) => {
+      await page.fill('#chat-name', 'Ann');
+      await page.fill('#chat-text', text);
+      await page.keyboard.press('Enter');
+    };
+
+    it('show every number of the ticker, however often the connection is cut', async () => {
+      await isIn('channels', 'open');
+      await page.waitForFunction(`document.querySelectorAll('#channels .cells li').length > 2`);
+      const before = await newest();
+      for (let cut = 1; cut <= 4; cut++) {
+        await panel('channels').locator('.cut').click();
+        await isIn('channels', 'reconnecting');
+        // Published by more than the ticker while the page is away.
+        await app
+          .get(SseBroadcaster)
+          .publish('room.garden', { type: 'chat', data: { room: 'garden', text: `${cut}` } });
+        await isIn('channels', 'open');
+        await sees((await newest()) + 2);
+      }
+      const shown = await cells();
+      const numbers = shown.map(({ text }) => Number(text));
+      expect(numbers).toEqual(numbers.map((_, at) => numbers[0]! + at));
+      expect(numbers.at(-1)).toBeGreaterThan(before + 12);
+      expect(new Set(shown.map(({ kind }) => kind))).toEqual(new Set(['live', 'replayed']));
+      expect(await panel('channels').locator('.sum').textContent()).toMatch(
+        /^Numbers: \d+ · cuts: 4 · replayed: [1-9]\d* · in gaps: 0 · missing: 0$/,
+      );
+      await panel('channels').screenshot({ path: here('screenshots/channels-cut.png') });
+      // The rooms came back on the same connection, each once.
+      await panel('channels').getByText('garden').click();
+      expect((await messages(page).allTextContents()).map((text) => text.at(-1))).toEqual(['1', '2', '3', '4']);
+    });
+
+    it('announce a gap to who stays away for longer than the ticker is kept, and nothing is missing besides', async () => {
+      await isIn('channels', 'open');
+      await page.waitForFunction(`document.querySelectorAll('#channels .cells li').length > 2`);
+      await panel('channels').locator('.cut-long').click();
+      await isIn('channels', 'reconnecting');
+      await panel('channels').locator('.cells .gap').waitFor();
+      await sees((await newest()) + 2);
+      const gaps = (await cells()).filter(({ kind }) => kind !== 'live' && kind !== 'replayed');
+      expect(gaps).toEqual([{ kind: 'gap', text: expect.stringMatching(/^\d+ to \d+$/) }]);
+      await panel('channels').screenshot({ path: here('screenshots/channels-gap.png') });
+    });
+
+    it('carry a message from one page to another, that of a room that is not shown as well, and to who comes later', async () => {
+      const other = await openPage();
+      await isIn('channels', 'open');
+      await other.locator('#channels .state[data-state="open"]').waitFor();
+      await say('hello <b>you</b>');
+      for (const on of [page, other]) await says(messages(on), /^Ann hello <b>you<\/b>$/);
+      await panel('channels').getByText('kitchen').click();
+      await say('anyone in here?');
+      await says(other.locator('#channels .rooms label'), /^kitchen 1$/);
+      await other.locator('#channels').getByText('kitchen').click();
+      await says(messages(other), /^Ann anyone in here\?$/);
+      await panel('channels').screenshot({ path: here('screenshots/channels-chat.png') });
+      await other.reload();
+      await says(messages(other), /^Ann hello <b>you<\/b>$/);
+      await other.close();
+    });
+
+    it('go on after the tab was hidden, from where it was', async () => {
+      await isIn('channels', 'open');
+      await page.waitForFunction(`document.querySelectorAll('#channels .cells li').length > 2`);
+      const hide = (hidden: boolean) =>
+        page.evaluate(
+          `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))`,
+        );
+      await hide(true);
+      await isIn('channels', 'paused');
+      const before = await newest();
+      await hide(false);
+      await sees(before + 3);
+      expect(await panel('channels').locator('.cells .gap, .cells .hole').count()).toBe(0);
+    });
+  });
+
   it('keeps one of the browser’s six connections free, and says so', async () => {
     for (const id of ['counter', 'named']) await button(id).click();
     await page.selectOption('#wire-path', '/named');
@@ -313,6 +405,8 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
       await isIn('wire', 'ended');
       for (const id of ['named', 'tokens']) await button(id).click();
       await isIn('tokens', 'ended');
+      await button('stocks').click();
+      await panel('stocks').locator('.change').last().waitFor();
     }
 
     it('reads well at a desk and on a phone, in light and in dark: contrast, names, nothing wider than the screen', async () => {

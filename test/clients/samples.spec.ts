@@ -9,6 +9,7 @@ import { Program } from '../support/program.js';
 const samples = {
   llm: () => import('../../sample/llm/src/main.js'),
   progress: () => import('../../sample/progress/src/main.js'),
+  'resumable-answer': () => import('../../sample/resumable-answer/src/main.js'),
   notifications: () => import('../../sample/notifications/src/main.js'),
 };
 
@@ -88,6 +89,39 @@ describeWith('curl', 'a sample does what its README says', () => {
     expect(early.stdout).toMatch(/event: done\nid: 100\ndata: \{"percent":100\}\n\n$/);
     expect(await output(2, ['<id>', id])).toMatch(/^HTTP\/1\.1 204 No Content/);
     expect(await output(2, ['<id>', 'unknown'])).toMatch(/^HTTP\/1\.1 404 Not Found/);
+  });
+
+  it('resumable-answer: joined, left, resumed without a hole or a repeat, stopped, and 204 when there is nothing', async () => {
+    await begin('resumable-answer');
+    const words = 'You said hello and I have nothing to add to that'.split(' ');
+    const texts = (output: string) => Array.from(output.matchAll(/"text":"(\S+) "/g), ([, text]) => text);
+    const lastId = (output: string) => Array.from(output.matchAll(/^id: (\S+)$/gm)).at(-1)![1]!;
+    const { id } = JSON.parse(await output(0)) as { id: string };
+
+    const left = run(1, ['<id>', id]);
+    await left.until(({ stdout }) => stdout.includes('hello') && stdout.endsWith('\n\n'));
+    await left.stop('SIGINT');
+    // Nobody reads, and yet it is being written.
+    const [resumed, whole] = await Promise.all([
+      output(2, ['<id>', id], ['<the last id you saw>', lastId(left.stdout)]),
+      output(1, ['<id>', id]),
+    ]);
+    expect([...texts(left.stdout), ...texts(resumed)]).toEqual(words);
+    expect(texts(whole)).toEqual(words);
+    expect(whole).toMatch(/event: done\n/);
+    // Over, and still there for who comes late; who has all of it is told to stay away.
+    expect(texts(await output(1, ['<id>', id]))).toEqual(words);
+    const noContent = /^HTTP\/1\.1 204 No Content/;
+    expect(await output(2, ['<id>', id], ['<the last id you saw>', lastId(resumed)])).toMatch(noContent);
+    expect(await output(1, ['<id>', 'unknown'])).toMatch(noContent);
+
+    const second = JSON.parse(await output(0)) as { id: string };
+    const watching = run(1, ['<id>', second.id]);
+    await watching.until(({ stdout }) => stdout.includes('hello'));
+    expect(await output(3, ['<id>', second.id])).toMatch(noContent);
+    expect(await watching.exited).toBe(0);
+    expect(watching.stdout).not.toContain('event: done');
+    expect(await output(3, ['<id>', second.id])).toMatch(/^HTTP\/1\.1 404 Not Found/);
   });
 
   it('notifications: each user hears his own', async () => {

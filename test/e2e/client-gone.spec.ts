@@ -99,7 +99,7 @@ const settingUp: Record<string, () => unknown> = {
     } finally {
       facts.tell('released');
     }
-  } as () => unknown,
+  },
   'an Observable with an async producer': () =>
     new Observable((subscriber) => {
       void untilGone('set up').then(() => {

@@ -5,6 +5,7 @@ import {
   Param,
   ParseIntPipe,
   RequestMethod,
+  SetMetadata,
   UnauthorizedException,
   UseGuards,
   ValidationPipe,
@@ -27,6 +28,24 @@ class TokenGuard implements CanActivate {
     return true;
   }
 }
+
+/** What a guard finds out about the handler that it guards. */
+class ReflectingGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const handler = context.getHandler();
+    called(handler.name, Reflect.getMetadata('above', handler), Reflect.getMetadata('below', handler));
+    return true;
+  }
+}
+
+/** As `@Transactional()` and its like do. */
+const Wrapped = (): MethodDecorator => (_target, _key, descriptor: PropertyDescriptor) => {
+  const method = descriptor.value as (...args: unknown[]) => unknown;
+  descriptor.value = function (this: unknown, ...args: unknown[]) {
+    called('wrapped');
+    return method.apply(this, args);
+  };
+};
 
 class PromptDto {
   @IsString()
@@ -54,6 +73,20 @@ class CheckedController {
   closed() {
     called();
     return of('secret');
+  }
+
+  @SetMetadata('above', 1)
+  @Sse('reflected')
+  @SetMetadata('below', 2)
+  @UseGuards(ReflectingGuard)
+  reflected() {
+    return of('seen');
+  }
+
+  @Sse('wrapped/:n')
+  @Wrapped()
+  wrapped(@Param('n', ParseIntPipe) n: number) {
+    return of(n + 1);
   }
 
   @Sse('numbers/:count')
@@ -95,6 +128,16 @@ describe.each(platforms)('guards and pipes on $name', (platform) => {
 
   it('streams when the guard lets the request through', async () => {
     expect(await dataOf('/guarded', { headers: { authorization: 'Bearer letmein' } })).toEqual(['secret']);
+  });
+
+  it('shows a guard the handler with its name and what decorators above and below have said of it', async () => {
+    expect(await dataOf('/reflected')).toEqual(['seen']);
+    expect(called.mock.calls).toEqual([['reflected', 1, 2]]);
+  });
+
+  it('streams from a method that another decorator has wrapped', async () => {
+    expect(await dataOf('/wrapped/1')).toEqual(['2']);
+    expect(called.mock.calls).toEqual([['wrapped']]);
   });
 
   it('answers 400 when a pipe refuses a parameter, without calling the handler', async () => {

@@ -157,7 +157,7 @@ describe('SseModule, when the application starts', () => {
       retryMs: undefined,
       ping: { intervalMs: undefined },
       shutdown: { gracePeriodMs: undefined, retryMs: undefined, farewell: undefined },
-    } as never;
+    };
     await compile({ imports: [SseModule.forRoot(options)] });
   });
 

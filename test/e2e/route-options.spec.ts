@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
 import { concat, NEVER, of, Subject } from 'rxjs';
-import { Sse, SseConnections, SseModule, SsePingService } from '../../lib/index.js';
+import { Sse, SseClient, SseConnections, SseModule, SsePingService, type SseConnection } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -50,7 +50,7 @@ class OptionsController {
     throw new Error();
   }
 
-  @Sse('first', { commit: 'firstEvent' }) first() {
+  @Sse('first', { commit: 'firstEvent', ping: { intervalMs: 5 } }) first() {
     facts.tell('called');
     return this.subject;
   }
@@ -61,6 +61,12 @@ class OptionsController {
 
   @Sse('ping', { ping: { intervalMs: 5 } }) ping() {
     return NEVER;
+  }
+
+  @Sse('ping-pending', { ping: { intervalMs: 5 } }) async pingPending(@SseClient() client: SseConnection) {
+    client.send('a');
+    await facts.until('pinged');
+    return ['b'];
   }
 
   @Sse('ping-event', { ping: { intervalMs: 5, event: () => ({ type: 'ping' }) } }) pingEvent() {
@@ -127,10 +133,12 @@ describe.each(platforms)('route options on $name', (platform) => {
       return client;
     });
     await facts.until('called');
-    // A marker: another stream, asked for later, has its headers and its event.
-    expect(await textOf('/module')).toBe('data: a\n\n');
+    // A marker: another stream, asked for later, has its headers and was even pinged.
+    const marker = await open(running, '/ping');
+    await marker.until(({ comments }) => comments.length > 1);
+    marker.leave();
+    await until(() => running.app.get(SseConnections).size === 0);
     expect(arrived).toBe(false);
-    expect(running.app.get(SseConnections).size).toBe(0);
     subject.next('b');
     subject.complete();
     expect(await (await answer).rest()).toMatchObject([{ data: 'b' }]);
@@ -146,6 +154,13 @@ describe.each(platforms)('route options on $name', (platform) => {
     expect(client.text).toMatch(/^retry: 100\n\n(: \n\n)+$/);
     expect(running.app.get(SsePingService).sent).toBeGreaterThan(1);
     client.leave();
+  });
+
+  it('ping: also while the handler is still busy, when it has sent something', async () => {
+    const client = await open(running, '/ping-pending');
+    await client.until(({ comments }) => comments.length > 1);
+    facts.tell('pinged');
+    expect((await client.rest()).map(({ data }) => data)).toEqual(['a', 'b']);
   });
 
   it('ping: an event of the application', async () => {

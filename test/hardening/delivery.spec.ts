@@ -65,7 +65,7 @@ describe.each(platforms)('50 MB right before the end, over a link that stalls, o
 
   it.each(cases)('delivers all of /%s, then ends cleanly', async (path, expected, code) => {
     const client = await open(running, `/${path}`);
-    const [connection] = running.app.get(SseConnections) as Iterable<Connection>;
+    const [connection] = running.app.get<Iterable<Connection>>(SseConnections);
     if (!connection) throw new Error('no connection');
     // The link stalls: everything that moves is what the buffers of the kernel take. A source that cannot wait has ended
     // by then, one that can is waiting.

@@ -47,7 +47,7 @@ class Streams {
 describe.each(platforms)('pings on $name', (platform) => {
   let running: Running;
   let hub: ConnectionHub;
-  const timer = () => (running.app.get(SsePingService) as unknown as { timer: unknown }).timer;
+  const timer = () => (running.app.get<unknown>(SsePingService) as { timer: unknown }).timer;
 
   beforeAll(async () => {
     const imports = [SseModule.forRoot({ ping: { intervalMs: 40 } })];

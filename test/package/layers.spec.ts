@@ -42,7 +42,7 @@ describe('the layers of lib/', () => {
       ['index.ts', "export { SseModule } from './sse.module.js';"],
       ['redis/redis.backplane.ts', "import { Backplane } from '../backplane/backplane.js';"],
       ['redis/redis.backplane.ts', "import { createClient } from 'redis';"],
-      ['testing/index.ts', "export { SseModule } from '../sse.module.js';"],
+      ['testing/backplane-contract.ts', "import { Backplane } from '../backplane/backplane.js';"],
     ])('%s: %s', async (file, statement) => {
       expect(await arrowsOf(file, statement)).toEqual([]);
     });
@@ -63,6 +63,9 @@ describe('the layers of lib/', () => {
       ['sse.options.ts', "import { SseModule } from './sse.module.js';"],
       ['sse.providers.ts', "import { SseModule } from './sse.module.js';"],
       ['sse.module.ts', "import { RedisBackplane } from './redis/redis.backplane.js';"],
+      ['redis/redis.backplane.ts', "import { Channel } from '../channel/channel.js';"],
+      ['redis/redis.backplane.ts', "import { SseModule } from '../sse.module.js';"],
+      ['testing/backplane-contract.ts', "import { SseModule } from '../sse.module.js';"],
       ['channel/channel.ts', "export { SseInterceptor } from '../http/sse.interceptor.js';"],
       ['channel/channel.ts', "export * from '../http/sse.interceptor.js';"],
       ['channel/channel.ts', "export const late = import('../http/sse.interceptor.js');"],
@@ -92,6 +95,8 @@ describe('the layers of lib/', () => {
     ['source/source.ts', "import { createServer } from 'node:http';"],
     ['protocol/frame.ts', "import { readFileSync } from 'fs';"],
     ['http/sse.interceptor.ts', "import { createClient } from 'redis';"],
+    ['redis/redis.backplane.ts', "import { Injectable } from '@nestjs/common';"],
+    ['testing/backplane-contract.ts', "import { createClient } from 'redis';"],
     ['sse.module.ts', "import { FastifyReply } from 'fastify';"],
   ])('keep a foreign module out, %s: %s', async (file, statement) => {
     expect(await arrowsOf(file, statement)).toEqual(['module']);

@@ -59,7 +59,7 @@ export async function serve(
 }
 
 async function holdings(app: INestApplication): Promise<Holdings> {
-  const hub = app.get(ConnectionHub) as unknown as {
+  const hub = app.get<unknown>(ConnectionHub) as {
     all: Set<unknown>;
     sessions: Set<unknown>;
     unflushed: unknown[];

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, RequestMethod } from '@nestjs/common';
+import { Body, Controller, Get, Logger, RequestMethod } from '@nestjs/common';
 import {
   LastEventId,
   Sse,
@@ -11,7 +11,6 @@ import {
 } from 'nestjs-event-stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concat, interval, map, of, share, type Observable } from 'rxjs';
-import { ServerLog } from './server-log.js';
 
 /** One handler for each panel of the page, each returning another kind of source. */
 @Controller()
@@ -29,14 +28,6 @@ export class DemoController {
     share(),
   );
 
-  constructor(private readonly log: ServerLog) {}
-
-  /** Every line that the server logs, from where the browser was. */
-  @Sse('log')
-  serverLog(@LastEventId() lastEventId?: string): Observable<SseEventInit> {
-    return this.log.follow(lastEventId);
-  }
-
   /**
    * A browser takes the end of a stream for an accident and comes back. Two ways to say that this was all: an event by
    * which the page knows (`done`), and `null`, which is 204 No Content, when it comes back nevertheless.
@@ -51,10 +42,10 @@ export class DemoController {
   @Sse('counter')
   counter(@SseClient() client: SseConnection): SseResponse {
     const visitor = ++this.visitors;
-    this.log.log(`client ${visitor} started counting`, 'Counter');
+    Logger.log(`client ${visitor} started counting`, 'Counter');
     return new SseResponse(interval(200), {
       onClose: ({ code, reason }) =>
-        this.log.log(`client ${visitor} is gone after ${client.eventsSent} frames: ${reason} (${code})`, 'Counter'),
+        Logger.log(`client ${visitor} is gone after ${client.eventsSent} frames: ${reason} (${code})`, 'Counter'),
     });
   }
 
@@ -97,7 +88,7 @@ export class DemoController {
         spent++;
       }
     } finally {
-      this.log.log(`${spent} tokens, ${signal.aborted ? 'then the client stopped it' : 'to the end'}`, 'Tokens');
+      Logger.log(`${spent} tokens, ${signal.aborted ? 'then the client stopped it' : 'to the end'}`, 'Tokens');
     }
   }
 

@@ -5,8 +5,8 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { SseModule } from 'nestjs-event-stream';
 import { fileURLToPath } from 'node:url';
+import { CHANNEL_RULES, ChannelsController, ServerLog } from './channels.controller.js';
 import { DemoController } from './demo.controller.js';
-import { ServerLog } from './server-log.js';
 
 @Module({
   imports: [
@@ -14,9 +14,10 @@ import { ServerLog } from './server-log.js';
       // Pages find back soon when you restart the demo; in production the defaults spread them over ten seconds.
       retryMs: 1_000,
       shutdown: { retryMs: { min: 500, max: 1_500 } },
+      channels: CHANNEL_RULES,
     }),
   ],
-  controllers: [DemoController],
+  controllers: [DemoController, ChannelsController],
   providers: [ServerLog],
 })
 class DemoModule {}
@@ -28,9 +29,11 @@ app.enableCors();
 app.enableShutdownHooks();
 app.use((request: Request, response: Response, next: NextFunction) => {
   const startedAt = performance.now();
+  // Now, and without the query: positions of four channels are no pleasure to read.
+  const { path } = request;
   response.once('close', () => {
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2);
-    log.log(`${request.method} ${request.originalUrl} ${response.statusCode}, ${seconds} s`, 'Request');
+    log.log(`${request.method} ${path} ${response.statusCode}, ${seconds} s`, 'Request');
   });
   next();
 });
@@ -45,6 +48,9 @@ const endpoints = [
   ['GET /stocks', 'a stock ticker'],
   ['GET /progress', 'a long task'],
   ['POST /tokens', 'an answer, token by token', `-d 'prompt=Why streams?' `],
+  ['GET /live', 'a ticker and three rooms'],
+  ['POST /rooms/lobby', 'a word in one of the rooms', `-d 'name=curl&text=hello' `],
+  ['POST /cut', 'cuts all of /live for a second', `-d 'seconds=1' `],
   ['GET /wire', 'a frame of every kind'],
   ['GET /log', 'the server log'],
   ['GET /large-response', '300 rows as plain JSON'],

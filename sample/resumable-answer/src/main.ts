@@ -1,0 +1,51 @@
+import 'reflect-metadata';
+import { Body, Controller, Delete, HttpCode, Module, NotFoundException, Param, Post } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Sse, SseBroadcaster, SseModule, type SseEventLike, type SseSubscription } from 'nestjs-event-stream';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Stands in for a model. It ends when it is told to: `stop()` releases it while it waits for its next token. */
+async function* generate(prompt: string): AsyncIterable<SseEventLike> {
+  for (const word of `You said ${prompt.trim()} and I have nothing to add to that`.split(' ')) {
+    await sleep(200);
+    yield { data: { text: `${word} ` } };
+  }
+  yield { type: 'done', data: '' };
+}
+
+@Controller('answers')
+class AnswersController {
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+
+  /** Begins an answer that belongs to no request: it goes on whether or not anyone reads it. */
+  @Post()
+  @HttpCode(202)
+  async start(@Body() { prompt }: { prompt: string }): Promise<{ id: string }> {
+    const id = randomUUID();
+    await this.broadcaster.produce(`answer.${id}`, generate(prompt));
+    return { id };
+  }
+
+  /** From the first token, or after the last one that the client has. 204 when there is nothing, now or any more. */
+  @Sse(':id')
+  async watch(@Param('id') id: string): Promise<SseSubscription | null> {
+    const channel = `answer.${id}`;
+    return (await this.broadcaster.exists(channel)) ? this.broadcaster.subscribe(channel, { from: 'earliest' }) : null;
+  }
+
+  /** No more tokens are computed; who watches gets those that were, and the end. */
+  @Delete(':id')
+  @HttpCode(204)
+  async stop(@Param('id') id: string): Promise<void> {
+    if (!(await this.broadcaster.stop(`answer.${id}`))) throw new NotFoundException(`no answer ${id} is being written`);
+  }
+}
+
+// An answer can be read for ten minutes after its last token.
+@Module({ imports: [SseModule.forRoot({ history: { maxAgeMs: 600_000 } })], controllers: [AnswersController] })
+class ResumableAnswerModule {}
+
+/** For the test. */
+export const app = await NestFactory.create(ResumableAnswerModule);
+await app.listen(process.env.PORT ?? 3000);

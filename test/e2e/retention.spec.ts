@@ -1,0 +1,145 @@
+import 'reflect-metadata';
+import {
+  Controller,
+  createParamDecorator,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { NEVER, of } from 'rxjs';
+import { map, startWith, tap, timeout } from 'rxjs/operators';
+import { StreamRequest } from '../../lib/http/stream-request.js';
+import {
+  Sse,
+  SseClient,
+  SseConnections,
+  SseModule,
+  SseQueue,
+  SseResponse,
+  type SseConnection,
+} from '../../lib/index.js';
+import { open, type Client } from '../support/client.js';
+import { collectGarbage } from '../support/collect-garbage.js';
+import { platforms, start, type Running } from '../support/platforms.js';
+
+/** What must not outlive the commit of the headers, by the path of its request and its name. */
+const refs = new Map<string, WeakRef<object>>();
+let path = '';
+const follow = <T extends object>(name: string, object: T): T => {
+  refs.set(`${path}: ${name}`, new WeakRef(object));
+  return object;
+};
+
+const Followed = createParamDecorator((_: unknown, context: ExecutionContext) => {
+  follow('the execution context of a parameter', context);
+  return follow('an argument of the handler', { large: 'object' });
+});
+
+const above: NestInterceptor = {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    follow('the execution context', context);
+    follow('the call handler', next);
+    return follow(
+      'the answer',
+      next.handle().pipe(
+        tap(),
+        map((value) => value as unknown),
+        timeout(60_000),
+      ),
+    );
+  },
+};
+
+const below: NestInterceptor = { intercept: (_, next) => next.handle().pipe(map((value) => value as unknown)) };
+
+// By hand: jest's spies keep what they are called with.
+const { run } = StreamRequest.prototype;
+StreamRequest.prototype.run = function (this: StreamRequest, ...args) {
+  follow('the request', this);
+  follow('the subscriber', (this as unknown as { subscriber: object }).subscriber);
+  follow('what the handler is called by', args[1]);
+  return run.apply(this, args);
+};
+
+@Controller()
+class LongController {
+  @Sse('observable') observable(@Followed() _: unknown) {
+    return NEVER.pipe(startWith('hi'));
+  }
+
+  @Sse('promised') async promised(@Followed() _: unknown) {
+    return this.observable(_);
+  }
+
+  @Sse('queue') queue(@Followed() _: unknown) {
+    const queue = new SseQueue();
+    void queue.send('hi');
+    return queue;
+  }
+
+  @Sse('response', { commit: 'firstEvent' }) response(@Followed() _: unknown) {
+    return new SseResponse(this.observable(_), { headers: { 'x-a': 'b' }, onClose: () => undefined });
+  }
+
+  @Sse('silent') silent(@Followed() _: unknown, @SseClient() client: SseConnection) {
+    setTimeout(() => client.send('hi'), 5);
+    return NEVER;
+  }
+
+  @Sse('early') early(@Followed() _: unknown, @SseClient() client: SseConnection) {
+    client.send('hi');
+    return NEVER;
+  }
+
+  @UseInterceptors(below)
+  @Sse('mapped')
+  mapped(@Followed() _: unknown) {
+    return this.observable(_);
+  }
+
+  @Sse('marker') marker() {
+    return of('done');
+  }
+}
+
+describe.each(platforms)('after the headers, on $name', (platform) => {
+  let running: Running;
+
+  beforeAll(async () => {
+    running = await start(platform, { imports: [SseModule.forRoot()], controllers: [LongController] }, (app) =>
+      app.useGlobalInterceptors(above),
+    );
+  });
+  afterAll(() => running.app.close());
+
+  it('nothing of a request is kept by its connection, but by what interceptors below are made of', async () => {
+    const clients: Client[] = [];
+    for (path of ['/observable', '/promised', '/queue', '/response', '/silent', '/early', '/mapped']) {
+      const client = await open(running, path);
+      await client.event();
+      clients.push(client);
+    }
+    expect([...refs.keys()].filter((key) => key.startsWith('/early: ')).sort()).toEqual([
+      '/early: an argument of the handler',
+      '/early: the answer',
+      '/early: the call handler',
+      '/early: the execution context',
+      '/early: the execution context of a parameter',
+      '/early: the request',
+      '/early: the subscriber',
+      '/early: what the handler is called by',
+    ]);
+    // Whatever the last request left behind in caches is another request's now.
+    const followed = new Map(refs);
+    await (await open(running, '/marker')).rest();
+    await collectGarbage();
+    const alive = [...followed].filter(([, ref]) => ref.deref() !== undefined).map(([key]) => key);
+    expect(alive.filter((key) => !key.startsWith('/mapped: '))).toEqual([]);
+    expect(alive).not.toContain('/mapped: the request');
+    expect(alive).not.toContain('/mapped: the subscriber');
+
+    expect(running.app.get(SseConnections).size).toBe(clients.length);
+    for (const client of clients) client.leave();
+  });
+});
