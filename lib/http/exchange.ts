@@ -126,6 +126,8 @@ export class Exchange {
     if (overrides === NO_HEADERS && isUntouched(res)) {
       // Nothing to merge with. What `setHeader()` keeps for `getHeader()` is 500 bytes, for as long as a client stays.
       res.writeHead(status, defaults);
+      // Express' own would not find the type then, and set another: too late.
+      if (!reply) (this.response as { json: unknown }).json = ignore;
     } else {
       for (const name in defaults) {
         if (!res.hasHeader(name) && !(name === 'Connection' && isLast(res))) res.setHeader(name, defaults[name] ?? '');

