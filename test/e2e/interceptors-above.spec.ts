@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Exclude } from 'class-transformer';
-import type { Application } from 'express';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { catchError, firstValueFrom, Observable, of, throwError, VirtualTimeScheduler } from 'rxjs';
 import { map, retry, tap, timeout } from 'rxjs/operators';
 import {
@@ -170,7 +170,7 @@ describe.each(platforms)('interceptors above, on $name', (platform) => {
   it('leaves a stream alone also where the framework has set no header before ours', async () => {
     running = await start(platform, { imports: [SseModule.forRoot()], controllers: [AboveController] }, (app) => {
       app.useGlobalInterceptors(mapping);
-      if (platform.name === 'express') app.getHttpAdapter().getInstance<Application>().disable('x-powered-by');
+      if (platform.name === 'express') (app.getHttpAdapter().getInstance() as Application).disable('x-powered-by');
     });
     const client = await open(running, '/clock', platform.http2 ? {} : { headers: { connection: 'keep-alive' } });
     expect(await client.event()).toMatchObject({ data: 'first' });
