@@ -170,7 +170,7 @@ describe.each(platforms)('interceptors above, on $name', (platform) => {
   it('leaves a stream alone also where the framework has set no header before ours', async () => {
     running = await start(platform, { imports: [SseModule.forRoot()], controllers: [AboveController] }, (app) => {
       app.useGlobalInterceptors(mapping);
-      if (platform.name === 'express') (app.getHttpAdapter().getInstance() as Application).disable('x-powered-by');
+      if (platform.name === 'express') (app as NestExpressApplication).disable('x-powered-by');
     });
     const client = await open(running, '/clock', platform.http2 ? {} : { headers: { connection: 'keep-alive' } });
     expect(await client.event()).toMatchObject({ data: 'first' });
