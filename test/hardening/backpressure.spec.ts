@@ -27,7 +27,8 @@ describe.each(platforms)('a source that can wait, on $name', ({ name }) => {
       highest = Math.max(highest, await child.ask<number>('memory'));
     }
     expect(await child.ask('buffered')).toBeLessThan(256 * 1_024);
-    expect(highest - before).toBeLessThan(8 * 1_048_576);
+    // All events together have 95 MB. What V8 has yet to give back varies by some MB on a busy machine.
+    expect(highest - before).toBeLessThan(24 * 1_048_576);
 
     for (let event = await client.event(); event; event = await client.event()) {
       if (Number(event.data.replaceAll('.', '')) !== read++) throw new Error(`expected ${read - 1}, got ${event.data}`);
@@ -35,5 +36,5 @@ describe.each(platforms)('a source that can wait, on $name', ({ name }) => {
     expect(read).toBe(EVENTS);
     const after = await child.ask<number>('memory');
     console.log(name, { before, highest, after });
-  });
+  }, 120_000);
 });

@@ -90,5 +90,5 @@ describe.each(platforms)('50 MB right before the end, over a link that stalls, o
     expect(received === expected()).toBe(true);
     expect(await connection.closed).toMatchObject({ code });
     expect(connection.eventsDropped).toBe(0);
-  });
+  }, 120_000);
 });

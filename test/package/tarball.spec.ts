@@ -50,7 +50,8 @@ function modulesOf(file: string): string[] {
   const code = read(file)
     .replace(/\/\*[^]*?\*\//g, '')
     .replace(/^\s*\/\/(?!\/).*$/gm, '');
-  const named = /(?:(?<!['".])\bfrom\s*|\bimport\s*|\bimport\s*\(\s*|\brequire\s*\(\s*|<reference types=)(['"])(.+?)\1/g;
+  const named =
+    /(?:(?<!['".])\bfrom\s*|\bimport\s*|\bimport\s*\(\s*|\brequire\s*\(\s*|<reference types=)(['"])(.+?)\1/g;
   return [...code.matchAll(named)].map((match) => match[2] ?? '');
 }
 
