@@ -11,6 +11,7 @@ import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { ChannelSettings } from './channel-options.js';
+import { hashChannel } from './position-vector.js';
 import { readFrame, storedFrame } from './stored-event.js';
 
 /** A reader at the head whose bytes are everybody's. */
@@ -37,6 +38,8 @@ export interface ChannelWatcher {
  */
 export class Channel implements SseBackplaneListener {
   readonly log: EventLog;
+  /** What stands for it in the ids of subscriptions to several channels: made once, not for each connection. */
+  readonly hash: string;
   /** The newest event of each key, when slow clients get those. */
   readonly latest: LatestIndex | undefined;
   /** Whether the backplane has said where the channel stands. */
@@ -66,6 +69,7 @@ export class Channel implements SseBackplaneListener {
   ) {
     const { history, slowClient } = settings;
     this.log = new EventLog(history);
+    this.hash = hashChannel(name);
     if (typeof slowClient === 'object') {
       const latest = (this.latest = new LatestIndex(history));
       this.log.onDrop = (number) => latest.dropped(number);

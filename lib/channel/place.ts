@@ -1,6 +1,5 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Channel } from './channel.js';
-import { hashChannel } from './position-vector.js';
 
 /**
  * Where one reader stands in one channel.
@@ -8,7 +7,6 @@ import { hashChannel } from './position-vector.js';
  * @internal
  */
 export class Place {
-  readonly hash: string;
   /** The number of the entry to read next. */
   cursor = 0;
   /** What the reader has everything up to, as its client is told. */
@@ -20,8 +18,11 @@ export class Place {
   /** Where the log ended when the store was asked last, and had no more. */
   askedAt: number | undefined;
 
-  constructor(readonly channel: Channel) {
-    this.hash = hashChannel(channel.name);
+  constructor(readonly channel: Channel) {}
+
+  /** What stands for the channel in an id. */
+  get hash(): string {
+    return this.channel.hash;
   }
 
   get isBehind(): boolean {
