@@ -3,7 +3,7 @@ import { MemoryBackplane } from './backplane/memory-backplane.js';
 import { SseBroadcaster } from './channel/sse-broadcaster.js';
 import { ConnectionHub } from './connection/connection-hub.js';
 import { SseConnections } from './connection/sse-connections.js';
-import { STREAM_OPTIONS } from './http/sse.interceptor.js';
+import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
@@ -22,8 +22,12 @@ export const PROVIDERS: Provider[] = [
     useFactory: (options?: SseModuleOptions) => resolveOptions(options),
     inject: [MODULE_OPTIONS],
   },
-  { provide: STREAM_OPTIONS, useFactory: ({ stream }: ResolvedOptions) => stream, inject: [RESOLVED_OPTIONS] },
   { provide: ConnectionHub, useFactory: () => new ConnectionHub() },
+  {
+    provide: StreamRoutes,
+    useFactory: (hub: ConnectionHub, { stream }: ResolvedOptions) => new StreamRoutes(hub, stream),
+    inject: [ConnectionHub, RESOLVED_OPTIONS],
+  },
   { provide: SseConnections, useFactory: (hub: ConnectionHub) => new SseConnections(hub), inject: [ConnectionHub] },
   { provide: SsePingService, useFactory: (hub: ConnectionHub) => new SsePingService(hub), inject: [ConnectionHub] },
   {
@@ -45,12 +49,5 @@ export const PROVIDERS: Provider[] = [
   },
 ];
 
-/** What users inject, and what the interceptor of `@Sse()` needs in every module with a controller. */
-export const EXPORTS = [
-  STREAM_OPTIONS,
-  ConnectionHub,
-  SseConnections,
-  SsePingService,
-  SseShutdownService,
-  SseBroadcaster,
-];
+/** What users inject, and what `@Sse()` needs in every module with a controller. */
+export const EXPORTS = [StreamRoutes, SseConnections, SsePingService, SseShutdownService, SseBroadcaster];

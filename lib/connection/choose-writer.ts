@@ -7,7 +7,7 @@ import { PlainWriter } from './plain-writer.js';
 import type { Writer } from './writer.js';
 
 /**
- * The cheapest writer that is correct for this response. Called once, right after its headers were flushed.
+ * The cheapest writer that is correct for this response. Called once, when its headers are made.
  *
  * @internal
  */

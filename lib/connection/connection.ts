@@ -184,6 +184,7 @@ export class Connection extends SseConnection {
     else this.writer = writer;
     this.lastWriteAt = performance.now();
     this.host.opened(this);
+    this.host.flushLater(this);
     const { retryMs } = this.options;
     if (retryMs !== false) this.write(encodeEvent({ retry: retryMs }, this.options));
   }
@@ -289,7 +290,12 @@ export class Connection extends SseConnection {
   /** The transport is gone or done: called by its 'close'. */
   transportClosed(finished: boolean): void {
     if (this.state === 'closing' && finished && this.reason) this.finish(this.reason, false);
-    else this.end(closeReason('client_left', finished ? 'the response was ended by other code' : undefined));
+    else if (!finished) this.end(closeReason('client_left'));
+    // An interceptor that gave up, for example, before there was a stream.
+    else
+      this.end(
+        closeReason(this.state === 'opening' ? 'source_failed' : 'client_left', 'the response was ended by other code'),
+      );
   }
 
   /** Cuts off a connection that is still there when the time to end it is over. */
@@ -301,10 +307,13 @@ export class Connection extends SseConnection {
   /** Hands over the events of this turn. Called by the host at the end of the turn. */
   flush(): void {
     const { writer, batch, batched } = this;
-    if (batched === 0 || !writer) return;
-    this.batch = '';
-    this.batched = 0;
-    this.put(writer, batch, batched);
+    if (!writer) return;
+    if (batched > 0) {
+      this.batch = '';
+      this.batched = 0;
+      this.put(writer, batch, batched);
+    }
+    writer.flush();
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------
@@ -318,6 +327,7 @@ export class Connection extends SseConnection {
         if (this.state === 'closed') return writer.destroy();
         this.writer = writer;
         this.drain();
+        this.flush();
       },
       (error: unknown) => {
         const reason = closeReason('source_failed', undefined, error);

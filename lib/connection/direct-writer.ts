@@ -10,6 +10,8 @@ import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
  * @internal
  */
 export class DirectWriter implements Writer {
+  private isCorked = false;
+
   constructor(
     private readonly res: ServerResponse,
     private readonly socket: Socket,
@@ -17,6 +19,19 @@ export class DirectWriter implements Writer {
 
   get bufferedBytes(): number {
     return pendingBytesOf(this.socket);
+  }
+
+  begin(): void {
+    // A new client's position, or its first events, in one packet with the headers: a write costs more than all else here.
+    this.isCorked = true;
+    this.socket.cork();
+    this.res.flushHeaders();
+  }
+
+  flush(): void {
+    if (!this.isCorked) return;
+    this.isCorked = false;
+    this.socket.uncork();
   }
 
   write(text: string, bytes: number): boolean {

@@ -19,6 +19,14 @@ export class Http2Writer implements Writer {
     return this.stream.writableLength;
   }
 
+  begin(): void {
+    // They have left: `writeHead()` sends them.
+  }
+
+  flush(): void {
+    // The session sends what has come together in a turn.
+  }
+
   write(text: string): boolean {
     return !this.stream.writable || this.stream.write(text);
   }

@@ -17,6 +17,14 @@ export class PlainWriter implements Writer {
     return res.socket ? Math.max(pendingBytesOf(res.socket), res.writableLength) : (res.writableLength ?? 0);
   }
 
+  begin(): void {
+    this.res.flushHeaders();
+  }
+
+  flush(): void {
+    // Each write has left by itself.
+  }
+
   write(text: string): boolean {
     return this.put(text);
   }

@@ -23,6 +23,12 @@ export interface Writer {
   /** Bytes (or, for text, characters) that were written and that the kernel has not taken yet. */
   readonly bufferedBytes: number;
 
+  /** Sends the headers. What is written before the next `flush()` may leave with them. */
+  begin(): void;
+
+  /** Nothing more is written for now. */
+  flush(): void;
+
   /** Writes whole frames, `bytes` long in UTF-8. `false`: they were taken, but wait for `onDrain` before the next. */
   write(text: string, bytes: number): boolean;
 

@@ -4,13 +4,14 @@ import { chooseWriter } from '../connection/choose-writer.js';
 import type { Writer } from '../connection/writer.js';
 import type { SseHeaders } from '../protocol/headers.js';
 import type { ResponseHeaders, StreamOptions } from './route-options.js';
+import { readLastEventId } from '../protocol/last-event-id.js';
 import { runOnSendHooks } from './fastify-on-send.js';
-import type { RawRequest, RawResponse } from './raw-exchange.js';
+import { headerOf, type RawRequest, type RawResponse } from './raw-exchange.js';
 
 /** What is needed of a Fastify reply; an Express response is Node's own. */
 interface HijackableReply {
   readonly raw: RawResponse;
-  readonly request: object;
+  readonly request: { readonly raw: RawRequest; readonly query?: unknown };
   statusCode: number;
   getHeaders(): Record<string, number | string | string[] | undefined>;
   hijack(): unknown;
@@ -26,14 +27,24 @@ export class Exchange {
   readonly res: RawResponse;
   private readonly reply: HijackableReply | undefined;
 
-  constructor(
-    request: unknown,
-    private readonly response: unknown,
-  ) {
+  /** @param response as the platform hands it to handlers */
+  constructor(readonly response: object) {
     // Asked once: to find that an Express response has no such property takes longer than all else here.
     this.reply = isReply(response) ? response : undefined;
     this.res = this.reply ? this.reply.raw : (response as RawResponse);
-    this.req = this.reply ? (request as { raw: RawRequest }).raw : (request as RawRequest);
+    this.req = this.reply ? this.reply.request.raw : (this.res as ServerResponse).req;
+  }
+
+  /** The request as the platform hands it to handlers. */
+  get request(): { readonly query?: unknown } {
+    return this.reply ? this.reply.request : (this.req as { readonly query?: unknown });
+  }
+
+  /** What the client says it received last. */
+  get lastEventId(): string | undefined {
+    const header = headerOf(this.req, 'last-event-id');
+    // On Express `query` parses the URL each time.
+    return readLastEventId({ 'last-event-id': header }, this.req.url?.includes('?') ? this.request.query : undefined);
   }
 
   get isHead(): boolean {
@@ -54,6 +65,11 @@ export class Exchange {
     return this.res.headersSent;
   }
 
+  /** Whether somebody else has answered in full. */
+  get isEnded(): boolean {
+    return this.res.writableEnded;
+  }
+
   /**
    * Lets the platform's plugins have their say about the headers, right before they are sent.
    *
@@ -69,19 +85,21 @@ export class Exchange {
    * @param overrides stand above what the handler and its decorators have set
    */
   open(status: number, options: StreamOptions, overrides: SseHeaders): Writer {
-    this.sendHeaders(status, this.headersOf(options), overrides);
-    return chooseWriter(this.res);
+    this.makeHeaders(status, this.headersOf(options), overrides);
+    const writer = chooseWriter(this.res);
+    writer.begin();
+    return writer;
   }
 
   /** Answers a HEAD request: the headers of the stream, and nothing else. */
   answerHead(status: number, options: StreamOptions, overrides: SseHeaders): void {
-    this.sendHeaders(status, this.headersOf(options), overrides);
+    this.makeHeaders(status, this.headersOf(options), overrides);
     this.res.end();
   }
 
   /** Answers 204 No Content: what tells an `EventSource` not to come back. */
   answerNothing(overrides: SseHeaders): void {
-    this.sendHeaders(204, {}, overrides);
+    this.makeHeaders(204, {}, overrides);
     this.res.end();
   }
 
@@ -92,7 +110,7 @@ export class Exchange {
     const { res } = this;
     // HTTP/1.1: the socket is not kept for another request, or the server would wait for it.
     if (!(res instanceof Http2ServerResponse)) res.shouldKeepAlive = false;
-    this.sendHeaders(200, this.headersOf(options), {});
+    this.makeHeaders(200, this.headersOf(options), {});
     res.end(text);
   }
 
@@ -120,7 +138,8 @@ export class Exchange {
     return this.res instanceof Http2ServerResponse ? responseHeaders.http2 : responseHeaders.http1;
   }
 
-  private sendHeaders(status: number, defaults: ResponseHeaders, overrides: SseHeaders): void {
+  /** What is written next, or the end of the response, sends them. */
+  private makeHeaders(status: number, defaults: ResponseHeaders, overrides: SseHeaders): void {
     const { res, reply } = this;
     if (reply) copyHeaders(reply);
     if (overrides === NO_HEADERS && isUntouched(res)) {
@@ -137,9 +156,8 @@ export class Exchange {
         if (value === null || value === false) res.removeHeader(name);
         else if (value !== undefined) res.setHeader(name, value);
       }
-      res.statusCode = status;
+      (res as ServerResponse).writeHead(status);
     }
-    (res as ServerResponse).flushHeaders();
     // Not before: when a header is refused, the filters must still be able to answer.
     reply?.hijack();
     this.seal();

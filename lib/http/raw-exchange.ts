@@ -8,36 +8,10 @@ export type RawRequest = IncomingMessage | Http2ServerRequest;
 
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
-/** Where a connection is found by its response. */
-interface Holder {
-  [CONNECTION]?: Connection;
-}
-
-/** A property instead of a map at module level: it goes with the response, and two apps never meet in it. */
-const CONNECTION = Symbol.for('nestjs-event-stream.connection');
-
 /** The connections whose responses wait for their turn on a socket. */
 const WAITING = Symbol.for('nestjs-event-stream.waiting');
 
 type WatchedSocket = Socket & { [WAITING]?: Set<Connection> };
-
-/** The connection of a response, as Express and Fastify hand it to handlers. */
-export function connectionOf(response: object): Connection | undefined {
-  return holderOf(response)[CONNECTION];
-}
-
-/** Lets the decorators find the connection by the response that they are given. */
-export function keepConnection(response: object, connection: Connection): void {
-  holderOf(response)[CONNECTION] = connection;
-}
-
-/**
- * Express has an object for what belongs to a request, `locals`. Its response itself is no place for that: each has a
- * hidden class of its own, and to give it one more property takes 5 µs. Fastify hands out its `reply`, which takes it.
- */
-function holderOf(response: { readonly locals?: Holder }): Holder {
-  return response.locals ?? (response as Holder);
-}
 
 export function rawRequestOf(request: unknown): RawRequest {
   const { raw } = request as { raw?: RawRequest };

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Connection } from '../connection/connection.js';
 import { SseError } from '../protocol/sse-error.js';
-import { connectionOf } from './raw-exchange.js';
+import { expectedCall } from './handler-call.js';
 
 /**
  * The `SseConnection` of this request. It can be tagged at once; `send()` commits the headers.
@@ -13,9 +13,9 @@ export const SseClient = createParamDecorator((_: unknown, context: ExecutionCon
 
 /** The connection of the request that `context` is about. */
 export function currentConnection(context: ExecutionContext): Connection {
-  const connection = connectionOf(context.switchToHttp().getResponse());
-  if (!connection) {
+  const call = expectedCall(context.switchToHttp().getResponse(), context.getHandler());
+  if (!call) {
     throw new SseError('SSE_NOT_CONFIGURED', '@SseClient() and @SseSignal() work in methods with @Sse() only.');
   }
-  return connection;
+  return call.connection;
 }

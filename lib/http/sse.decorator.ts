@@ -1,11 +1,14 @@
-import { HttpCode, RequestMethod, Res, UseInterceptors, applyDecorators, RequestMapping } from '@nestjs/common';
+import { HttpCode, RequestMethod, Res, UseGuards, applyDecorators, RequestMapping } from '@nestjs/common';
 import { callHandler } from './handler-call.js';
 import { resolveStreamOptions, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
-import { SSE_ROUTE_METADATA, SseInterceptor } from './sse.interceptor.js';
+import { SseGuard } from './sse.guard.js';
+import { SseInterceptor } from './sse.interceptor.js';
+import { SSE_ROUTE_METADATA } from './stream-routes.js';
 
 /** Nest's names of its own metadata, which Nest 11 and 12 export from different places. */
 const HTTP_CODE_METADATA = '__httpCode__';
 const ROUTE_ARGS_METADATA = '__routeArguments__';
+const INTERCEPTORS_METADATA = '__interceptors__';
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -38,9 +41,26 @@ export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}
     Reflect.defineMetadata(SSE_ROUTE_METADATA, options, handler);
     // An event stream that answers 201, Nest's default for POST, is one that a browser refuses.
     if (!Reflect.hasMetadata(HTTP_CODE_METADATA, handler)) HttpCode(200)(target, key, descriptor);
-    applyDecorators(RequestMapping({ path, method }), UseInterceptors(SseInterceptor))(target, key, descriptor);
+    Reflect.defineMetadata(INTERCEPTORS_METADATA, Interceptors.startingWith(handler), handler);
+    applyDecorators(RequestMapping({ path, method }), UseGuards(SseGuard))(target, key, descriptor);
     return descriptor;
   };
+}
+
+/**
+ * The interceptors of a handler, as Nest keeps them. `UseInterceptors()` makes a new list of the old one and its own, and
+ * in that one ours comes first: only then there is somebody below it. Alone it would cost each request a third, for nothing.
+ */
+class Interceptors extends Array<unknown> {
+  static startingWith(handler: object): Interceptors {
+    const above = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as unknown[];
+    return Object.assign(new Interceptors(), above);
+  }
+
+  override *[Symbol.iterator](): ArrayIterator<unknown> {
+    for (let i = 0; i < this.length; i++) yield this[i];
+    yield SseInterceptor;
+  }
 }
 
 /** Arguments that are taken: declared parameters, and those that decorators of a base class' method speak of. */
@@ -56,7 +76,7 @@ function argumentCount(target: object, key: string | symbol): number {
 function wrap(handler: Handler, responseIndex: number): Handler {
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
     const response = args[responseIndex];
-    return callHandler(response, () => handler.apply(this, args.slice(0, responseIndex)));
+    return callHandler(response, wrapped, () => handler.apply(this, args.slice(0, responseIndex)));
   };
   Object.defineProperty(wrapped, 'name', { value: handler.name, configurable: true });
   for (const metadataKey of Reflect.getOwnMetadataKeys(handler)) {

@@ -13,9 +13,10 @@ import { SseError } from '../protocol/sse-error.js';
 import { toSource } from '../source/to-source.js';
 import { acceptsEventStream } from './accept.js';
 import { NO_HEADERS, type Exchange } from './exchange.js';
-import { expectCall, type HandlerCall } from './handler-call.js';
+import { expectCall, type Arrivals, type HandlerCall } from './handler-call.js';
 import { HandlerChain, type ChainListener } from './handler-chain.js';
-import { headerOf, isGone, keepConnection, watchClose } from './raw-exchange.js';
+import { Outcome, type Waiter } from './outcome.js';
+import { headerOf, isGone, watchClose } from './raw-exchange.js';
 import { release } from './release.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { SseJsonAnswer, SseResponse } from './sse-response.js';
@@ -25,8 +26,6 @@ export interface StreamRoute {
   readonly options: StreamOptions;
   /** `@Redirect()`: Nest answers by itself. */
   readonly isRedirect: boolean;
-  /** No interceptor stands between ours and the handler, so an Observable may go around Nest's rxjs chain. */
-  readonly isInnermost: boolean;
   readonly report: (error: unknown) => void;
 }
 
@@ -37,8 +36,9 @@ export interface StreamRoute {
  * @internal
  */
 export class StreamRequest implements Opening, HandlerCall, ChainListener {
-  private readonly connection: Connection;
-  private readonly chain = new HandlerChain();
+  readonly connection: Connection;
+  /** The interceptors below, if there are any. */
+  private chain: HandlerChain | undefined;
   private json: SseJsonAnswer | undefined;
   private overrides: SseHeaders = NO_HEADERS;
   private status: number | undefined;
@@ -46,14 +46,17 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
   private isDone = false;
 
   constructor(
+    private readonly routes: Arrivals,
     private readonly hub: ConnectionHub,
     private readonly exchange: Exchange,
     private readonly route: StreamRoute,
-    private readonly subscriber: Subscriber<unknown>,
-    request: unknown,
-    lastEventId: string | undefined,
+    private readonly waiter: Waiter,
   ) {
-    this.connection = new Connection(hub, request, lastEventId, route.options);
+    const { req, res } = exchange;
+    this.connection = new Connection(hub, exchange.request, exchange.lastEventId, route.options);
+    this.connection.prepare(this);
+    watchClose(hub, req, res, this.connection);
+    if (isGone(req, res)) this.connection.end(closeReason('client_left'));
   }
 
   get isOver(): boolean {
@@ -61,35 +64,28 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     return state === 'closing' || state === 'closed';
   }
 
-  run(response: object, handled: Observable<unknown>): void {
-    const { connection, exchange, subscriber } = this;
-    connection.prepare(this);
+  /** Calls the handler through the interceptors below, and takes what comes out of them. */
+  follow(handled: Observable<unknown>, subscriber: Subscriber<unknown>): void {
+    if (this.isOver) return;
     // Whoever is above may give up before the headers are out (a timeout, a client that left): so must we.
     subscriber.add(() => this.givenUp());
-    keepConnection(response, connection);
-    watchClose(this.hub, exchange.req, exchange.res, connection);
-    if (isGone(exchange.req, exchange.res)) {
-      connection.end(closeReason('client_left'));
-      return;
-    }
-    expectCall(connection, this);
+    expectCall(this.exchange.response, this);
+    this.chain = new HandlerChain();
     this.chain.subscribe(handled, this);
   }
 
   settled(value: unknown): unknown {
-    if (this.isOver) return this.discard(value);
-    // What Nest will send goes through the interceptors below as on any other route, and so does each value of an
-    // Observable. Any other stream is nothing that they could map, and starts right away.
-    if (value instanceof SseJsonAnswer) {
-      this.json = value;
-      return value.value;
-    }
-    if (isObservable(value) && !this.route.isInnermost) {
-      this.answer(this.chain);
-      return value;
-    }
-    this.answer(value);
-    return undefined;
+    if (this.isOver) this.discard(value);
+    else if (this.chain) return this.mapped(value, this.chain);
+    else this.answer(value);
+    return this.outcome;
+  }
+
+  threw(error: unknown): unknown {
+    // The interceptors below come first: they may catch it.
+    if (this.chain) throw error;
+    this.failed(error);
+    return this.outcome;
   }
 
   received(value: unknown): void {
@@ -116,7 +112,8 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     if (this.isDone) {
       // Answered without a stream, or given up from above.
     } else if (code === 'source_failed') {
-      this.done(error ?? new Error(reason));
+      if (this.exchange.isEnded) this.done();
+      else this.done(error ?? new Error(reason));
     } else if (code === 'source_completed') {
       // It completed without having anything to send: there is nothing to come back for.
       this.exchange.answerNothing(this.overrides);
@@ -126,7 +123,28 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
       else this.exchange.drop();
       this.done();
     }
-    this.chain.cancel();
+    this.chain?.cancel();
+  }
+
+  /** What Nest gets in place of what the handler returned. */
+  private get outcome(): unknown {
+    return this.waiter instanceof Outcome ? this.waiter.get() : undefined;
+  }
+
+  /** @returns what the interceptors below get to see of what the handler returned */
+  private mapped(value: unknown, chain: HandlerChain): unknown {
+    // What Nest will send goes through them as on any other route, and so does each value of an Observable. Any other
+    // stream is nothing that they could map, and starts right away.
+    if (value instanceof SseJsonAnswer) {
+      this.json = value;
+      return value.value;
+    }
+    if (isObservable(value)) {
+      this.answer(chain);
+      return value;
+    }
+    this.answer(value);
+    return undefined;
   }
 
   /** Decides, once, what the client gets for what the handler returned. */
@@ -209,10 +227,14 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
   private done(error?: unknown, value?: unknown): void {
     if (this.isDone) return;
     this.isDone = true;
-    const { subscriber } = this;
-    if (error !== undefined) return subscriber.error(error);
-    subscriber.next(value);
-    subscriber.complete();
+    const { waiter } = this;
+    if (error !== undefined) {
+      // Somebody above may try again.
+      expectCall(this.exchange.response, this.routes);
+      return waiter.error(error);
+    }
+    waiter.next(value);
+    waiter.complete();
   }
 
   private givenUp(): void {
