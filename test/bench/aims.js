@@ -14,3 +14,8 @@ export const aims = [
     { figure: ['generator', `ours-${platform}`, 'cpu'], of: ['generator', 'node', 'cpu'], limit: 1.3 },
   ]),
 ];
+
+/** Whether an aim speaks of a subject's figures in a scenario: then they are to be known better than others. */
+export function isAimed(scenario, subject) {
+  return aims.some(({ figure, of }) => [figure, of].some((place) => place[0] === scenario && place[1] === subject));
+}

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { now } from './clock.js';
 import { MARK, FIRST, dataOf } from './payload.js';
 import { serveCalls } from './serve-calls.js';
 
@@ -33,11 +34,17 @@ const READ_BUFFER = Buffer.alloc(65_536);
 
 const END_OF_HEADERS = '\r\n\r\n';
 
+/** The frame that says where a channel stands: from now on nothing is missed. */
+const POSITION = /^id: .*\n[^]*\n\n/m;
+
 let clients = [];
 let suffix = '';
 let received = 0;
 let failure;
 let waiting;
+
+/** Number and time of each event that came, one after the other, while that is wanted. */
+let arrivals;
 
 class Client {
   /** The number that comes next, for each channel. */
@@ -45,7 +52,9 @@ class Client {
   rest = '';
   isOpen = false;
 
-  constructor(port, address, request, opened) {
+  /** @param waitsForPosition whether it is open only when it was told where its channel stands */
+  constructor(port, address, request, waitsForPosition, opened) {
+    this.waitsForPosition = waitsForPosition;
     this.opened = opened;
     this.socket = connect({
       host: '127.0.0.1',
@@ -69,6 +78,7 @@ class Client {
     const end = text.indexOf(END_OF_HEADERS);
     if (end === -1) return text;
     if (!text.startsWith('HTTP/1.1 200 ')) fail(`an answer was: ${text.slice(0, 200)}`);
+    if (this.waitsForPosition && !POSITION.test(text.slice(end))) return text;
     this.isOpen = true;
     this.opened();
     return this.readEvents(text, end + END_OF_HEADERS.length);
@@ -88,6 +98,7 @@ class Client {
       }
       from = end;
       received++;
+      arrivals?.push(this.next[channel] - 1, now());
       if (received === waiting?.events) waiting.resolve();
     }
   }
@@ -109,11 +120,12 @@ function fail(message) {
 
 serveCalls({
   /** Resolves when `count` more clients have got their headers. */
-  open({ port, path, count, lastEventId, suffix: wanted = '' }) {
+  open({ port, path, count, lastEventId, suffix: wanted = '', waitsForPosition = false }) {
     suffix = wanted;
     received = 0;
     const lines = lastEventId === undefined ? HEADERS : [...HEADERS, `Last-Event-ID: ${lastEventId}`];
-    const request = `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+    // A # in the path is the number of the client, for those that ask for a channel each.
+    const requestOf = (n) => `GET ${path.replace('#', n)} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
     return new Promise((resolve, reject) => {
       waiting = { reject };
       const start = clients.length;
@@ -122,8 +134,9 @@ serveCalls({
         const block = Math.floor(clients.length / PER_ADDRESS);
         // The whole of 127.0.0.0/8 is this machine on Linux; elsewhere there is 127.0.0.1, and that is tried.
         const address = block > 0 && process.platform === 'linux' ? `127.0.0.${1 + block}` : undefined;
+        const request = requestOf(clients.length - start);
         clients.push(
-          new Client(port, address, request, () => {
+          new Client(port, address, request, waitsForPosition, () => {
             open++;
             if (open === count) resolve();
             else if (clients.length < start + count) openOne();
@@ -139,6 +152,23 @@ serveCalls({
     if (failure) throw failure;
     if (received < events) await new Promise((resolve, reject) => (waiting = { events, resolve, reject }));
     if (received > events) throw new Error(`clients got ${received} events, not ${events}`);
+  },
+
+  /** From now on, the time of each event is kept. */
+  watch: () => void (arrivals = []),
+
+  /**
+   * How long events took, in milliseconds: the median, and what 99 of 100 were faster than.
+   *
+   * @param first number of the first event
+   * @param publishedAt when it and those after it were published, by `now()`
+   */
+  latencies({ first, publishedAt }) {
+    const all = new Float64Array(arrivals.length / 2);
+    for (let i = 0; i < all.length; i++) all[i] = arrivals[2 * i + 1] - publishedAt[arrivals[2 * i] - first];
+    arrivals = undefined;
+    all.sort();
+    return { p50: all[Math.floor(all.length * 0.5)], p99: all[Math.floor(all.length * 0.99)] };
   },
 
   cpu() {

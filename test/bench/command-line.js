@@ -9,12 +9,14 @@ const USAGE = `npm run bench -- [options]
   --subjects node,socket    these subjects only
                             ${Object.keys(subjects).join(', ')}
   --quick                   less of everything: for orientation
-  --repetitions 5           of each subject in each scenario
+  --hurry                   takes samples as they come, also while something else is at work
+  --repetitions 5           of each subject in each scenario; default: 5 where there is an aim, 3 elsewhere
   --seed 1                  of the order in which subjects take their turns
   --library <file>          the build to measure, an index.js; default: dist/esm
-  --baseline <file>         another build, measured beside the first as \`ours-…-before\`
+  --baseline <file>         another build, measured beside the first as \`…-before\`
   --profile <folder>        writes a CPU profile of each subject, taken while it is measured, and for \`idle\` a heap snapshot
-  --name full               of the files in test/bench/results/; default: \`full\`, or \`partial\` when options leave something out
+  --name after              of the files in test/bench/results/; default: the date and the version of Node, and
+                            \`-partial\` behind it when options leave something out
 `;
 
 export function readCommandLine(args) {
@@ -24,6 +26,7 @@ export function readCommandLine(args) {
       only: { type: 'string' },
       subjects: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      hurry: { type: 'boolean', default: false },
       repetitions: { type: 'string' },
       seed: { type: 'string', default: '1' },
       library: { type: 'string' },
@@ -54,13 +57,18 @@ export function readCommandLine(args) {
     scenarios: chosen,
     isChosen: (name) => !named || named.includes(name),
     quick: values.quick,
+    hurry: values.hurry || values.quick,
     repetitions: values.repetitions && Number(values.repetitions),
     seed: Number(values.seed),
     library: values.library,
     baseline: values.baseline,
     profile: values.profile,
-    name: values.name ?? (isPartial ? 'partial' : 'full'),
+    name: values.name ?? `${defaultName()}${isPartial ? '-partial' : ''}`,
   };
+}
+
+function defaultName() {
+  return `${new Date().toISOString().slice(0, 10)}-node-${process.versions.node}`;
 }
 
 function list(text) {

@@ -18,7 +18,7 @@ export function describeMachine() {
 }
 
 export function describeVersions() {
-  const packages = ['@nestjs/core', 'express', 'fastify', 'rxjs', 'better-sse', '@fastify/sse'];
+  const packages = ['@nestjs/core', 'express', 'fastify', 'rxjs', 'better-sse', '@fastify/sse', 'redis'];
   return {
     node: process.version,
     ...Object.fromEntries(packages.map((name) => [name, manifest(`node_modules/${name}/package.json`).version])),

@@ -58,37 +58,22 @@ function aimsOf(figures) {
     return samples?.length ? median(samples) : undefined;
   };
   const rows = aims.flatMap(({ figure, of, limit }) => {
-    const [value, base] = [valueOf(figure), valueOf(of)];
-    if (value === undefined || base === undefined) return [];
-    const ratio = value / base;
     const [scenario, subject] = figure;
+    if (!figures[scenario]?.[subject] || !figures[of[0]]?.[of[1]]) return [];
+    const ratio = valueOf(figure) / valueOf(of);
     const other = of[0] === scenario ? of[1] : `\`${of[0]}\``;
-    return [
-      row([
-        `\`${scenario}\`, ${subject}`,
-        other,
-        ratio.toFixed(2),
-        limit.toFixed(2),
-        ratio <= limit ? 'yes' : '**no**',
-      ]),
-    ];
+    const verdict = Number.isNaN(ratio) ? 'not measured' : ratio <= limit ? 'met' : '**not met**';
+    return [row([`\`${scenario}\`, ${subject}`, other, ratio.toFixed(2), limit.toFixed(2), verdict])];
   });
   return rows.length === 0
     ? []
-    : [
-        '',
-        '## Aims',
-        '',
-        row(['', 'beside', '×', 'at most', 'met']),
-        row(['---', '---', '---:', '---:', '---']),
-        ...rows,
-      ];
+    : ['', '## Aims', '', row(['', 'beside', '×', 'at most', '']), row(['---', '---', '---:', '---:', '---']), ...rows];
 }
 
-function row(cells) {
+export function row(cells) {
   return `| ${cells.join(' | ')} |`;
 }
 
-function digits(value) {
+export function digits(value) {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

@@ -1,38 +1,59 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { Child } from './child.js';
+import { isAimed } from './aims.js';
 import { readCommandLine } from './command-line.js';
 import { describeMachine, describeVersions } from './machine.js';
-import { busyMs, QUIET, waitForQuiet } from './other-work.js';
+import { LOOK_MS, QUIET, waitForQuiet } from './other-work.js';
+import { redisVersion } from './redis-server.js';
 import { markdownOf } from './report.js';
 import { median, seeded, shuffled } from './statistics.js';
 import { subjects } from './subjects.js';
+import { CLIENT, toolsFor } from './tools.js';
 
 /** `npm run bench`: see README.md. */
 
-const CLIENT = 'client-process.js';
-
 /** Samples that are taken again because something else was at work. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 3;
+
+/**
+ * For waiting until nothing else is at work, and for samples that are taken again, all together; then samples are taken as
+ * they come. On a busy machine, a run would otherwise not end.
+ */
+const PATIENCE_MS = 150_000;
+
+/** Of each subject that an aim speaks of, and of all others. */
+const REPETITIONS = { aimed: 5, others: 3 };
 
 const options = readCommandLine(process.argv.slice(2));
 const random = seeded(options.seed);
 const startedAt = new Date();
 const machine = describeMachine();
-const versions = describeVersions();
+const redis = redisVersion();
+const versions = { ...describeVersions(), 'redis-server': redis ?? 'none' };
 const figures = {};
+let patienceMs = options.hurry ? 0 : PATIENCE_MS;
 
-for (const scenario of options.scenarios) {
+// What is to be done at the end is done also when somebody else ends it.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+const needsRedis = (scenario) => scenario.subjects.some((name) => subjects[name].usesRedis);
+const present = options.scenarios.filter((scenario) => redis !== undefined || !needsRedis(scenario));
+if (present.length < options.scenarios.length) {
+  const skipped = options.scenarios.filter((scenario) => !present.includes(scenario));
+  process.stderr.write(`Skipped, there is no redis-server: ${skipped.map(({ name }) => name).join(', ')}\n`);
+}
+
+for (const scenario of present) {
   const contenders = contendersOf(scenario);
   if (contenders.length === 0) continue;
   process.stderr.write(`\n${scenario.title}\n`);
   figures[scenario.name] = Object.fromEntries(contenders.map(({ name, title }) => [name, { title, samples: {} }]));
-  const repetitions = options.repetitions ?? (options.quick ? 1 : (scenario.repetitions ?? 5));
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  const wanted = contenders.map((contender) => repetitionsOf(scenario, contender));
+  for (let repetition = 0; repetition < Math.max(...wanted); repetition++) {
     // In turn, and each time in another order: what disturbs the machine for a minute meets all of them.
-    for (const contender of shuffled(contenders, random)) {
+    const turns = contenders.filter((_, index) => repetition < wanted[index]);
+    for (const contender of shuffled(turns, random)) {
       await sample(scenario, contender, figures[scenario.name][contender.name]);
     }
   }
@@ -48,7 +69,7 @@ function contendersOf(scenario) {
   const names = scenario.subjects.filter(options.isChosen);
   return names.flatMap((name) => {
     const subject = { name, ...subjects[name], library: libraryOf(options.library) };
-    if (!options.baseline || !name.startsWith('ours')) return [subject];
+    if (!options.baseline || !isOurs(name)) return [subject];
     const before = {
       ...subject,
       name: `${name}-before`,
@@ -59,6 +80,18 @@ function contendersOf(scenario) {
   });
 }
 
+/** Whether a subject is this library, of which there may be two builds. */
+function isOurs(name) {
+  return name === 'ours' || subjects[name].module === './subjects/library.js';
+}
+
+function repetitionsOf(scenario, { name }) {
+  if (options.repetitions) return options.repetitions;
+  if (options.quick) return 1;
+  const isCompared = options.baseline !== undefined && isOurs(name.replace('-before', ''));
+  return scenario.repetitions ?? (isCompared || isAimed(scenario.name, name) ? REPETITIONS.aimed : REPETITIONS.others);
+}
+
 function libraryOf(file) {
   return file === undefined ? 'nestjs-event-stream' : pathToFileURL(resolve(file)).href;
 }
@@ -66,13 +99,17 @@ function libraryOf(file) {
 /** Takes a sample, again if others have worked meanwhile; of several such samples the least disturbed one counts. */
 async function sample(scenario, contender, figure) {
   let best;
-  for (let attempt = 0; attempt < (options.quick ? 1 : ATTEMPTS) && !(best?.others < QUIET); attempt++) {
-    if (!options.quick) await waitForQuiet();
+  for (let attempt = 0; attempt < ATTEMPTS && !(best?.others < QUIET); attempt++) {
+    if (attempt > 0 && patienceMs <= 0) break;
+    const attemptedAt = performance.now();
+    if (patienceMs > 0) await waitForQuiet(Math.min(patienceMs, PATIENCE_MS / 4));
+    // The first attempt itself has to be, so only the wait for it counts.
+    if (attempt === 0) patienceMs -= Math.max(0, performance.now() - attemptedAt - LOOK_MS);
     const context = { others: 0 };
     const children = [];
     try {
-      const values = await scenario.measure(toolsFor(scenario, contender, children, context));
-      say(contender.name, values, context.others);
+      const values = await scenario.measure(toolsFor({ scenario, contender, children, context, options }));
+      say(scenario, contender.name, values, context.others);
       if (!best || context.others < best.others) best = { values, others: context.others };
     } catch (error) {
       figure.failure ??= error.message;
@@ -83,69 +120,16 @@ async function sample(scenario, contender, figure) {
       const clients = children.filter(({ file }) => file === CLIENT);
       await Promise.all(clients.map((child) => child.call('leave').catch(() => undefined)));
       for (const child of children) child.kill();
+      if (attempt > 0) patienceMs -= performance.now() - attemptedAt;
     }
   }
   for (const [metric, value] of Object.entries(best.values)) (figure.samples[metric] ??= []).push(value);
   figure.others = Math.max(figure.others ?? 0, best.others);
 }
 
-/** What a scenario measures one subject with. */
-function toolsFor(scenario, contender, children, context) {
-  const start = (...args) => {
-    const child = new Child(...args);
-    children.push(child);
-    return child;
-  };
-  const fileFor = (extension) => {
-    mkdirSync(options.profile, { recursive: true });
-    return resolve(options.profile, `${scenario.name}.${contender.name}.${extension}`);
-  };
-  const { name, module, platform, library } = contender;
-  /** CPU time of this process and its children, in milliseconds. */
-  const ownMs = async () => {
-    const { user, system } = process.cpuUsage();
-    const times = await Promise.all(children.map((child) => child.call('cpu')));
-    return times.reduce((sum, time) => sum + time, user + system) / 1_000;
-  };
-  return {
-    quick: options.quick,
-    /** The subject, in a process of its own that listens. */
-    async startServer({ replayed = 0 } = {}) {
-      const server = start('server-process.js', [], ['--expose-gc']);
-      return Object.assign(server, await server.call('open', { module, platform, library, replayed }));
-    },
-    startClients: () => start(CLIENT),
-    startProcess(file) {
-      const child = start(file);
-      const encoder = name.replace('-before', '');
-      return { call: (method, args) => child.call(method, { ...args, encoder, library }) };
-    },
-    /** CPU time of the server, in microseconds, that `work` takes. */
-    async measureCpu(server, work) {
-      if (options.profile) await server.call('startProfile');
-      const startedAt = performance.now();
-      const busyBefore = busyMs();
-      const ownBefore = await ownMs();
-      const before = await server.call('cpu');
-      await work();
-      const cpu = (await server.call('cpu')) - before;
-      if (busyBefore !== undefined) {
-        const others = busyMs() - busyBefore - ((await ownMs()) - ownBefore);
-        context.others = Math.max(0, others / (performance.now() - startedAt));
-      }
-      if (options.profile) await server.call('stopProfile', fileFor('cpuprofile'));
-      return cpu;
-    },
-    async snapshot(server) {
-      if (options.profile) await server.call('snapshot', fileFor('heapsnapshot'));
-    },
-    /** Until the last packets and finalizers are through. */
-    settle: () => sleep(1_000),
-  };
-}
-
-function say(name, values, others) {
-  const text = Object.entries(values).map(([metric, value]) => `${metric} ${value.toFixed(2)}`);
+function say({ metrics }, name, values, others) {
+  const shown = Object.entries(values).filter(([metric]) => metrics[metric]);
+  const text = shown.map(([metric, value]) => `${metric} ${value.toFixed(2)}`);
   const note = others < QUIET ? '' : ` (others used ${others.toFixed(2)} cores)`;
   process.stderr.write(`  ${name.padEnd(22)} ${text.join(', ')}${note}\n`);
 }

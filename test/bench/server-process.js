@@ -2,6 +2,7 @@ import { Session } from 'node:inspector/promises';
 import { writeFileSync } from 'node:fs';
 import { writeHeapSnapshot } from 'node:v8';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { now } from './clock.js';
 import { FIRST, eventOf } from './payload.js';
 import { plan } from './plan.js';
 import { serveCalls } from './serve-calls.js';
@@ -36,6 +37,44 @@ serveCalls({
         results.push(subject.publish(channel, eventOf(channel, FIRST + published[channel]++)));
       }
       await new Promise(setImmediate);
+    }
+    await Promise.all(results);
+  },
+
+  /**
+   * Publishes `events` events to the first channel at a fixed rate, whatever becomes of them.
+   *
+   * @returns the number of the first, and when each was published, by `now()`
+   */
+  async publishPaced({ events, intervalMs }) {
+    published[0] ??= 0;
+    const first = FIRST + published[0];
+    const publishedAt = [];
+    const results = [];
+    for (let at = now(); publishedAt.length < events; at += intervalMs) {
+      const wait = at - now();
+      if (wait > 0) await sleep(wait);
+      const event = eventOf(0, FIRST + published[0]++);
+      publishedAt.push(now());
+      results.push(subject.publish(0, event));
+    }
+    await Promise.all(results);
+    return { first, publishedAt };
+  },
+
+  /** Publishes `rounds` events to each of `topics` channels, one in a turn; a thousand at most wait for their answers. */
+  async publishToTopics({ rounds, topics }) {
+    let results = [];
+    for (let round = 0; round < rounds; round++) {
+      published[0] ??= 0;
+      const event = eventOf(0, FIRST + published[0]++);
+      for (let topic = 0; topic < topics; topic++) {
+        results.push(subject.publishTo(topic, event));
+        await new Promise(setImmediate);
+        if (results.length < 1_000) continue;
+        await Promise.all(results);
+        results = [];
+      }
     }
     await Promise.all(results);
   },

@@ -6,11 +6,33 @@ export const subjects = {
   fastify: { title: 'bare Fastify, hijacked', module: './subjects/fastify.js' },
   'ours-express': { title: '**this library, Express**', module: './subjects/library.js', platform: 'express' },
   'ours-fastify': { title: '**this library, Fastify**', module: './subjects/library.js', platform: 'fastify' },
+  'ours-express-subject': {
+    ...observing('express'),
+    title: 'this library, Express, a `Subject` instead of a channel',
+  },
+  'ours-fastify-subject': {
+    ...observing('fastify'),
+    title: 'this library, Fastify, a `Subject` instead of a channel',
+  },
   'nest-express': { title: 'Nest `@Sse`, Express', module: './subjects/nest.js', platform: 'express' },
   'nest-fastify': { title: 'Nest `@Sse`, Fastify', module: './subjects/nest.js', platform: 'fastify' },
   'better-sse': { title: 'better-sse', module: './subjects/better-sse.js' },
   'fastify-sse': { title: '@fastify/sse', module: './subjects/fastify-sse.js' },
+  memory: { ...onNodes(1), title: 'in memory, 1 node', usesRedis: false },
+  'redis-1': { ...onNodes(1), title: 'Redis, 1 node' },
+  'redis-2': { ...onNodes(2), title: 'Redis, 2 nodes' },
+  'redis-3': { ...onNodes(3), title: 'Redis, 3 nodes' },
   naive: { title: 'a template string' },
   ours: { title: '**this library**' },
   nest: { title: 'Nest `@Sse`' },
 };
+
+/** This library on several nodes. */
+function onNodes(nodes) {
+  return { module: './subjects/library.js', platform: 'fastify', nodes, usesRedis: true };
+}
+
+/** This library doing no more than Nest's own: a channel is more than a `Subject`, and each client is told its position. */
+function observing(platform) {
+  return { module: './subjects/library.js', platform, source: 'subject' };
+}

@@ -1,10 +1,11 @@
 import { TOKEN_SUFFIX } from '../payload.js';
+import { STREAMING } from './streaming.js';
 
 /** One client and a source that is always ready: what an event costs when nothing is shared. */
 export const generator = {
   name: 'generator',
   title: 'One async generator that is always ready, to one client',
-  subjects: ['node', 'ours-express', 'ours-fastify', 'nest-express', 'nest-fastify', 'fastify-sse'],
+  subjects: STREAMING,
   metrics: { cpu: 'µs of server CPU per event' },
 
   async measure({ startServer, startClients, measureCpu, quick }) {
@@ -18,6 +19,6 @@ export const generator = {
     };
     const events = quick ? 200_000 : 1_000_000;
     await run(events / 10);
-    return { cpu: (await measureCpu(server, () => run(events))) / events };
+    return { cpu: (await measureCpu([server], () => run(events))) / events };
   },
 };

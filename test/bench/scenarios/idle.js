@@ -1,20 +1,12 @@
+import { OPENING } from './streaming.js';
+
 const FIRST_ONES = 1_000;
 
 /** Connections that are open and silent: what each keeps in memory once all garbage is gone. */
 export const idle = {
   name: 'idle',
   title: 'Memory of an idle connection',
-  subjects: [
-    'node',
-    'express',
-    'fastify',
-    'ours-express',
-    'ours-fastify',
-    'nest-express',
-    'nest-fastify',
-    'better-sse',
-    'fastify-sse',
-  ],
+  subjects: OPENING,
   metrics: { rss: 'KB resident per connection', heap: 'KB of heap per connection' },
   // It hardly varies.
   repetitions: 3,

@@ -1,4 +1,5 @@
 import { EVENT_SUFFIX } from '../payload.js';
+import { STREAMING } from './streaming.js';
 
 const EVENTS = 1_000;
 
@@ -6,7 +7,7 @@ const EVENTS = 1_000;
 export const replay = {
   name: 'replay',
   title: '1,000 events replayed to 1,000 reconnecting clients',
-  subjects: ['socket', 'ours-express', 'ours-fastify', 'better-sse'],
+  subjects: STREAMING,
   metrics: { cpu: 'µs of server CPU per replayed event, the connection itself included' },
 
   async measure({ startServer, startClients, measureCpu, settle, quick }) {
@@ -26,6 +27,6 @@ export const replay = {
     await clients.call('leave');
     await settle();
     const count = quick ? 250 : 1_000;
-    return { cpu: (await measureCpu(server, () => run(count))) / count / EVENTS };
+    return { cpu: (await measureCpu([server], () => run(count))) / count / EVENTS };
   },
 };

@@ -1,26 +1,16 @@
 import fastify from 'fastify';
-import { HEADERS, encode } from '../payload.js';
-import { Rooms } from '../rooms.js';
+import { bareHandlers } from './bare.js';
 
-/** Bare Fastify: as bare `node:http`, behind a route that hijacks its reply. */
-export async function open() {
-  const rooms = new Rooms();
+/** Bare Fastify: as bare `node:http`, behind routes that hijack their reply. */
+export async function open({ replay }) {
+  const { handle, publish, resumeFrom } = bareHandlers(replay);
   const app = fastify();
-  const handler = (request, reply) => {
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, HEADERS);
-    raw.flushHeaders();
-    rooms.join(request.url, raw);
-  };
-  app.get('/live', handler);
-  app.get('/three', handler);
+  for (const path of ['/live', '/three', '/replay', '/generator']) {
+    app.get(path, (request, reply) => {
+      reply.hijack();
+      handle(path, request.raw, reply.raw);
+    });
+  }
   await app.ready();
-  return {
-    server: app.server,
-    publish(channel, event) {
-      const frame = Buffer.from(encode(event));
-      for (const res of rooms.members[channel]) res.write(frame);
-    },
-  };
+  return { server: app.server, publish, resumeFrom };
 }

@@ -1,13 +1,21 @@
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller, Headers, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** A Nest application with one controller: what decorators do, by hand, because this is plain JavaScript. */
+/** Of the first parameter of a handler: what the client says that it had last. */
+export const lastEventIdOf = Headers('last-event-id');
+
+/**
+ * A Nest application with one controller: what decorators do, by hand, because this is plain JavaScript.
+ *
+ * @param handlers by name: the decorator, the function, and a decorator of its first parameter if it has one
+ */
 export async function openNest(platform, imports, handlers) {
   class Streams {}
-  for (const [name, [decorator, handler]] of Object.entries(handlers)) {
+  for (const [name, [decorator, handler, parameter]] of Object.entries(handlers)) {
     const descriptor = { value: handler, writable: true, configurable: true };
     Object.defineProperty(Streams.prototype, name, descriptor);
+    parameter?.(Streams.prototype, name, 0);
     Object.defineProperty(Streams.prototype, name, decorator(Streams.prototype, name, descriptor) ?? descriptor);
   }
   Controller()(Streams);

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { Past, RESUME_FROM } from '../past.js';
 import { HEADERS, encode } from '../payload.js';
+import { tokens } from '../plan.js';
 import { Rooms } from '../rooms.js';
 
 /**
@@ -9,13 +12,16 @@ import { Rooms } from '../rooms.js';
 export async function open({ replay }) {
   const rooms = new Rooms();
   const pending = rooms.members.map(() => '');
+  const past = new Past(replay, encode);
+  // What everybody missed, as everybody gets it.
+  const missed = replay.length > 0 ? chunk(past.after(RESUME_FROM).join('')) : undefined;
   const server = createServer((req, res) => {
     res.writeHead(200, HEADERS);
     res.flushHeaders();
-    if (req.url === '/replay') res.socket.write(past);
+    if (req.url === '/generator') void generate(res);
+    else if (req.url === '/replay') res.socket.write(missed);
     else rooms.join(req.url, res, res.socket);
   });
-  const past = chunk(replay.map(encode).join(''));
 
   function flush(channel) {
     const frame = chunk(pending[channel]);
@@ -29,7 +35,17 @@ export async function open({ replay }) {
       if (pending[channel] === '') queueMicrotask(() => flush(channel));
       pending[channel] += encode(event);
     },
+    resumeFrom: RESUME_FROM,
   };
+}
+
+/** One write for each event, as `res.write` would do: nothing is shared, so this is no limit for a source. */
+async function generate(res) {
+  const { socket } = res;
+  for await (const token of tokens()) {
+    if (!socket.write(chunk(`data: ${token}\n\n`))) await once(socket, 'drain');
+  }
+  res.end();
 }
 
 function chunk(text) {
