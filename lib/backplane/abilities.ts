@@ -21,15 +21,18 @@ export interface SseObservableBackplane {
 }
 
 /**
- * A backplane that carries messages between nodes which no client sees, e.g. whom to disconnect. They are not stored.
+ * A backplane that carries messages between nodes which no client sees, e.g. whom to disconnect.
  *
  * @publicApi
  */
 export interface SseSignallingBackplane {
-  /** Tells all nodes, this one as well. */
+  /** Tells all nodes, this one as well, each once, in no certain order. */
   signal(message: string): Promise<void>;
-  /** Called once, before anything is published. */
-  onSignal(listener: (message: string) => void): void;
+  /**
+   * Called once, before anything is published. A node that could not hear for a while is told late, with `ageMs` saying
+   * how late that is, as far as it is known: by an answer's travel too little at most.
+   */
+  onSignal(listener: (message: string, ageMs?: number) => void): void;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { SseBackplane } from '../backplane/backplane.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
+import { PatientReader } from './patient-reader.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
 const SWEEP_EVERY_MS = 5_000;
@@ -12,6 +13,8 @@ const SWEEP_EVERY_MS = 5_000;
  * @internal
  */
 export class ChannelSet {
+  /** For what streams need of the store. */
+  readonly reader: PatientReader;
   private readonly channels = new Map<string, Channel>();
   private moved: Channel[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -20,7 +23,9 @@ export class ChannelSet {
     readonly backplane: SseBackplane,
     readonly options: ChannelOptions,
     private readonly report: (error: unknown) => void,
-  ) {}
+  ) {
+    this.reader = new PatientReader(backplane);
+  }
 
   /** The channel of that name, which is made if need be. */
   get(name: string): Channel {
@@ -58,6 +63,7 @@ export class ChannelSet {
   }
 
   close(): void {
+    this.reader.close();
     for (const channel of this.channels.values()) channel.close();
     this.channels.clear();
     this.rest();

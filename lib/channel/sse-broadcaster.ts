@@ -63,7 +63,7 @@ export class SseBroadcaster {
     private readonly options: BroadcasterOptions,
   ) {
     this.set = new ChannelSet(backplane, options.channels, options.report);
-    if (isSignalling(backplane)) backplane.onSignal((message) => this.signalled(message));
+    if (isSignalling(backplane)) backplane.onSignal((message, ageMs) => this.signalled(message, ageMs));
   }
 
   /**
@@ -263,9 +263,23 @@ export class SseBroadcaster {
     }
   }
 
-  private signalled(message: string): void {
-    const { kick, reason } = JSON.parse(message) as { kick?: SseTags; reason?: string };
-    if (kick) this.kick(hasTags(kick), reason);
+  private signalled(message: string, ageMs = 0): void {
+    const { kick, reason } = this.parseSignal(message);
+    if (!kick) return;
+    // Whoever has come since has come with leave.
+    const isMeant = hasTags(kick);
+    const before = Date.now() - ageMs;
+    this.kick((connection) => (connection.openedAt ?? Infinity) <= before && isMeant(connection), reason);
+  }
+
+  private parseSignal(message: string): { kick?: SseTags; reason?: string } {
+    try {
+      return (JSON.parse(message) ?? {}) as { kick?: SseTags; reason?: string };
+    } catch (error) {
+      // Not ours: whoever may write to the backplane can say anything, and say it again and again.
+      this.options.report(error);
+      return {};
+    }
   }
 
   private kick(predicate: (connection: SseConnection) => boolean, reason?: string): number {

@@ -9,6 +9,7 @@ import { toEventInit } from '../protocol/sse-event-like.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { ChannelSet } from './channel-set.js';
 import type { ChannelWatcher, LiveReader } from './channel.js';
+import type { PatientStream } from './patient-reader.js';
 import { Place } from './place.js';
 import { formatVector, parseResume } from './position-vector.js';
 import type { SubscriptionPlan } from './sse-subscription.js';
@@ -29,13 +30,13 @@ const EXCLUDED_EVENTS = 100;
  *
  * @internal
  */
-export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
+export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, PatientStream {
   liveIndex = -1;
+  isStopped = false;
 
   private readonly places: readonly Place[];
   /** Something is awaited (the backplane, a snapshot), and goes on by itself. */
   private isWaiting = false;
-  private isStopped = false;
   private isStarted = false;
   private isSnapshotDue = false;
   private isAnnounced = false;
@@ -62,6 +63,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
   stop(): void {
     if (this.isStopped) return;
     this.isStopped = true;
+    this.channels.reader.leave(this);
     for (const { channel } of this.places) {
       channel.unwatch(this);
       channel.quit(this);
@@ -103,9 +105,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
       else place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
     }
     if (resume.kind === 'position' && places.length > 1) this.wait(this.adopt(resume.position));
-    // Whoever begins now has nothing yet that says where: without an id it could not come back to this place.
+    // Whoever begins now has nothing yet that says where, be it in a channel that was added to those it came with: without
+    // an id it could not come back to this place.
     this.isSnapshotDue = this.plan.snapshot !== undefined && resume.kind === 'fresh';
-    if (resume.kind === 'fresh' && !this.isSnapshotDue) this.tellPosition();
+    const isAdded = ({ hash }: Place) => resume.kind === 'vector' && !resume.positions.has(hash);
+    if (resume.kind === 'fresh' ? !this.isSnapshotDue : known && places.some(isAdded)) this.tellPosition();
   }
 
   /** Moves on as far as the socket has room. */
@@ -245,8 +249,9 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
   private async readPage(place: Place): Promise<void> {
     const { channel, position } = place;
     const { next } = channel.log;
-    const { entries, gap } = await this.channels.backplane.read(channel.name, position, PAGE_ENTRIES);
-    if (this.isStopped) return;
+    const page = await this.channels.reader.read(this, channel.name, position, PAGE_ENTRIES);
+    if (this.isStopped || !page) return;
+    const { entries, gap } = page;
     if (gap !== undefined) {
       place.miss(gap);
     } else if (entries.length > 0) {
@@ -266,9 +271,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher {
     // Another channel's position is a foreign one; any other answer is of the channel that minted it.
     let reason: SseGapReason = 'foreign';
     for (const place of places) {
-      if (place.channel.log.cursorAfter(position) !== undefined) return place.resumeAt(position);
-      const { gap } = await this.channels.backplane.read(place.channel.name, position, 1);
-      if (gap === undefined) return place.resumeAt(position);
+      const isInLog = place.channel.log.cursorAfter(position) !== undefined;
+      const { gap } = isInLog ? {} : await this.channels.backplane.read(place.channel.name, position, 1);
+      if (gap === undefined) {
+        place.resumeAt(position);
+        return this.tellPosition();
+      }
       if (gap !== 'foreign') reason = gap;
     }
     for (const place of places) place.miss(reason);

@@ -52,7 +52,7 @@ export class Follower extends BlockReader {
   private current: ClientRequest | undefined;
 
   constructor(
-    private readonly url: string,
+    public url: string,
     id?: string,
   ) {
     super();
@@ -97,9 +97,12 @@ export interface Verdict {
 export class Oracle {
   readonly published: SseStoredEvent[] = [];
   private readonly ranks = new Map<string, number>();
+  private readonly ranksById = new Map<string, number>();
 
   note(event: SseStoredEvent): void {
-    this.ranks.set(event.data ?? '', this.published.push(event) - 1);
+    const rank = this.published.push(event) - 1;
+    this.ranks.set(event.data ?? '', rank);
+    this.ranksById.set(event.id, rank);
   }
 
   get last(): SseStoredEvent | undefined {
@@ -107,34 +110,34 @@ export class Oracle {
   }
 
   /**
+   * A gap says by its id where it ends. It must leave something out: one that is told twice, or for nothing, is wrong; and
+   * so is what is missing behind it.
+   *
    * @param from the rank of the first event that the client has to get; `undefined`: whichever comes first
    * @param hasOwnIds whether ids are vectors, which differ from the positions
    */
   judge(seen: readonly Seen[], from?: number, hasOwnIds = false): Verdict {
     let [delivered, repeated, missing, wrong, gaps] = [0, 0, 0, 0, 0];
     let next = from;
-    let isGap = false;
     for (const { id, type, data } of seen) {
       if (type === 'gap') {
         gaps++;
-        isGap = true;
+        const last = hasOwnIds ? undefined : this.ranksById.get(id);
+        if (!hasOwnIds && (last === undefined || (next !== undefined && last < next))) wrong++;
+        next = last === undefined ? undefined : last + 1;
         continue;
       }
       delivered++;
       const rank = this.ranks.get(data ?? '');
       const event = rank === undefined ? undefined : this.published[rank];
-      if (rank === undefined || !event || event.type !== type || (!hasOwnIds && event.id !== id)) {
-        wrong++;
-        continue;
-      }
-      if (next !== undefined && rank < next) repeated++;
+      if (rank === undefined || !event || event.type !== type || (!hasOwnIds && event.id !== id)) wrong++;
+      else if (next !== undefined && rank < next) repeated++;
       else {
-        if (next !== undefined && !isGap) missing += rank - next;
+        if (next !== undefined) missing += rank - next;
         next = rank + 1;
       }
-      isGap = false;
     }
-    if (next !== undefined && !isGap) missing += this.published.length - next;
+    if (next !== undefined) missing += this.published.length - next;
     return { delivered, repeated, missing, wrong, gaps };
   }
 }

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import type { EventEmitter } from 'node:events';
 import { ConnectionHub } from '../../lib/connection/connection-hub.js';
 import { SseConnections } from '../../lib/index.js';
+import { obey, type ChildCommands } from './child-commands.js';
 import { platforms, start } from './platforms.js';
 
 /** What a process holds: equal before and after, or something leaks. */
@@ -22,7 +23,7 @@ export interface Holdings {
   readonly faults: readonly string[];
 }
 
-export type Commands = Record<string, (argument: never, app: INestApplication) => unknown>;
+export type Commands = ChildCommands<INestApplication>;
 
 const faults: string[] = [];
 const fault = (kind: string) => (error: unknown) =>
@@ -49,12 +50,7 @@ export async function serve(
     close: () => app.close(),
     ...commands,
   };
-  process.on('message', ({ id, command, argument }: { id: number; command: string; argument: never }) => {
-    void (async () => all[command]?.(argument, app))().then(
-      (result: unknown) => process.send?.({ id, result }),
-      (error: unknown) => process.send?.({ id, error: String(error) }),
-    );
-  });
+  obey(all, app);
   process.send?.({ url });
 }
 

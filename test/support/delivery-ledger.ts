@@ -16,8 +16,8 @@ export interface Verdict {
 /**
  * Knows what was published and acknowledged, and judges what receivers got.
  *
- * The order is that of the positions, which the store gave. A receiver may begin anywhere; from its first event on, what
- * it did not get must lie behind a gap that it was told of.
+ * The order is that of the positions, which the store gave. What a receiver did not get must lie behind a gap that it was
+ * told of: from the first event of all on, or from the first that it got if it may begin anywhere, and up to the last.
  */
 export class DeliveryLedger {
   private readonly stored = new Map<string, readonly [number, number]>();
@@ -34,13 +34,14 @@ export class DeliveryLedger {
     return this.stored.size;
   }
 
-  judge(receivers: readonly (readonly Received[])[]): Verdict {
+  /** @param mayBeginAnywhere where a receiver begins is not known: it was not there before the first event */
+  judge(receivers: readonly (readonly Received[])[], mayBeginAnywhere = false): Verdict {
     const order = [...this.stored].sort(([, a], [, b]) => a[0] - b[0] || a[1] - b[1]).map(([name]) => name);
     const rank = new Map(order.map((name, i) => [name, i]));
     let [delivered, repeated, outOfOrder, missingWithoutGap, gaps] = [0, 0, 0, 0, 0];
     for (const received of receivers) {
       const seen = new Set<string>();
-      let last: number | undefined;
+      let last = mayBeginAnywhere ? undefined : -1;
       let wasGap = false;
       for (const one of received) {
         if (one === GAP) {
@@ -59,6 +60,7 @@ export class DeliveryLedger {
         last = at;
         wasGap = false;
       }
+      if (!wasGap) missingWithoutGap += order.length - 1 - (last ?? -1);
     }
     return {
       published: this.published,

@@ -120,8 +120,11 @@ export class RedisServer {
 
   /** Asks until the answer contains `wanted`. */
   async until(args: readonly string[], wanted: string): Promise<void> {
+    const deadline = performance.now() + 20_000;
     for (;;) {
-      if ((await this.command(...args).catch(() => '')).includes(wanted)) return;
+      const answer = await this.command(...args).catch(String);
+      if (answer.includes(wanted)) return;
+      if (performance.now() > deadline) throw new Error(`${args.join(' ')} never said ${wanted}, but ${answer}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

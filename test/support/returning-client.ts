@@ -15,6 +15,8 @@ export class ReturningClient {
   arrivals: number[] = [];
   refusals: number[] = [];
   endings = 0;
+  /** Comments so far: pings, and the position at the beginning. */
+  comments = 0;
   isOpen = false;
   private retryMs = 100;
   private current: ClientRequest | undefined;
@@ -74,6 +76,7 @@ export class ReturningClient {
         else this.others.push({ type: event, data });
       },
       onRetry: (ms) => (this.retryMs = ms),
+      onComment: () => this.comments++,
     });
     response.setEncoding('utf8');
     response.on('data', (text: string) => parser.feed(text));

@@ -6,6 +6,7 @@ export class TcpProxy {
   private readonly pairs = new Set<readonly [Socket, Socket]>();
   private isStalled = false;
   private isCut = false;
+  private allowance = Infinity;
   /** Connections accepted since the start. */
   accepted = 0;
   /** Bytes that came from the clients, and those that came from the server. */
@@ -47,9 +48,24 @@ export class TcpProxy {
   /** Ends every connection with a reset; new ones are let through. */
   reset(): void {
     for (const [client, upstream] of this.pairs) {
-      client.resetAndDestroy();
+      reset(client);
       upstream.destroy();
     }
+  }
+
+  /** Ends every connection with a FIN, after all that was let through; new ones are let through. */
+  finish(): void {
+    for (const pair of this.pairs) for (const socket of pair) socket.end();
+  }
+
+  /** Lets through, of what comes from the server from now on, exactly so many bytes; what follows is lost. */
+  forwardOnly(bytes: number): void {
+    this.allowance = bytes;
+  }
+
+  /** How many bytes from the server may still pass. */
+  get left(): number {
+    return this.allowance;
   }
 
   /** Half-open: connections stay and are accepted, and not a byte passes in either direction. */
@@ -79,7 +95,7 @@ export class TcpProxy {
   private join(client: Socket): void {
     client.on('error', () => undefined);
     if (this.isCut) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     this.accepted++;
@@ -92,8 +108,10 @@ export class TcpProxy {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      this.down += chunk.length;
-      client.write(chunk);
+      const passed = chunk.length > this.allowance ? chunk.subarray(0, this.allowance) : chunk;
+      this.allowance -= passed.length;
+      this.down += passed.length;
+      if (passed.length > 0) client.write(passed);
     });
     for (const [socket, other] of [pair, [upstream, client] as const]) {
       socket.on('close', () => {
@@ -103,4 +121,10 @@ export class TcpProxy {
     }
     if (this.isStalled) for (const socket of pair) socket.pause();
   }
+}
+
+/** A reset fails where an end is under way already, and then Node forgets the handle: it would keep the process. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded || socket.destroyed) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -1,0 +1,78 @@
+import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
+import { PatientReader } from './patient-reader.js';
+
+const away = () => new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
+
+/** A store that is away until it is told otherwise. */
+class Store {
+  isAway = true;
+  asked = 0;
+  running = 0;
+  most = 0;
+  failure: Error | undefined;
+
+  async read(): Promise<SseBackplanePage> {
+    this.asked++;
+    this.most = Math.max(this.most, ++this.running);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.running--;
+    if (this.failure) throw this.failure;
+    if (this.isAway) throw away();
+    return { entries: [] };
+  }
+}
+
+describe('reading for streams', () => {
+  let store: Store;
+  let reader: PatientReader;
+  const read = (who = { isStopped: false }) => reader.read(who, 'orders', undefined, 10);
+
+  beforeEach(() => {
+    store = new Store();
+    reader = new PatientReader(store as unknown as SseBackplane);
+  });
+  afterEach(() => reader.close());
+
+  it('waits while the store is away, and gets what there is when it is back', async () => {
+    const page = read();
+    while (store.asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    store.isAway = false;
+    expect(await page).toEqual({ entries: [] });
+  });
+
+  it('lets one ask for all, and not all at once when the store is back', async () => {
+    const first = read();
+    while (store.asked < 1 || store.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    const others = Array.from({ length: 1_000 }, () => read());
+    while (store.asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(store.asked).toBeLessThan(10);
+    store.isAway = false;
+    expect(await Promise.all([first, ...others])).toHaveLength(1_001);
+    expect(store.most).toBeLessThan(600);
+  });
+
+  it('lets go of who has left, and of its timer with the last', async () => {
+    const [one, two, three] = [{ isStopped: false }, { isStopped: false }, { isStopped: false }];
+    const pages = [read(one), read(two)];
+    while (store.asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (store.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    reader.leave(one);
+    reader.leave(two);
+    // This one is stopped while it asks, and must not begin to wait.
+    pages.push(read(three));
+    three.isStopped = true;
+    reader.leave(three);
+    expect(await Promise.all(pages)).toEqual([undefined, undefined, undefined]);
+    expect(reader).toMatchObject({ timer: undefined, waiting: new Map() });
+  });
+
+  it('passes any other failure on, and lets the next one ask', async () => {
+    const first = read();
+    while (store.asked < 1 || store.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    const second = read();
+    store.failure = new Error('broken');
+    await expect(first).rejects.toThrow('broken');
+    await expect(second).rejects.toThrow('broken');
+  });
+});

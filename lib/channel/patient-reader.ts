@@ -1,0 +1,109 @@
+import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
+
+/** Between two tries while the store is away, in milliseconds: doubled each time, with as much again at random. */
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+
+/** How many go on when one has got its answer: twice as many each time, and never all at once. */
+const WAKES = 2;
+
+/** Who reads. */
+export interface PatientStream {
+  /** Nothing is to be read for it any more. */
+  readonly isStopped: boolean;
+}
+
+/**
+ * Reads from the store for the streams of this node, and waits while it is away: a stream stays open meanwhile, with its
+ * pings, and goes on where it was. However many wait, one asks on behalf of all.
+ *
+ * @internal
+ */
+export class PatientReader {
+  private readonly waiting = new Map<PatientStream, (isBack: boolean) => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+
+  constructor(private readonly backplane: SseBackplane) {}
+
+  /**
+   * What follows `after`, however long that takes.
+   *
+   * @param stream who asks, one thing at a time
+   * @returns `undefined` when it was stopped meanwhile
+   */
+  async read(
+    stream: PatientStream,
+    channel: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<SseBackplanePage | undefined> {
+    // Whoever comes while others wait need not find out for itself.
+    let mustWait = this.waiting.size > 0;
+    for (;;) {
+      if (mustWait && (stream.isStopped || !(await this.wait(stream)))) return undefined;
+      try {
+        const page = await this.backplane.read(channel, after, limit);
+        this.failures = 0;
+        this.wake(WAKES);
+        return page;
+      } catch (error) {
+        if (!(error instanceof SseError) || error.code !== 'SSE_BACKPLANE_UNAVAILABLE') {
+          // Its own affair; the others may have more luck.
+          this.wake(WAKES);
+          throw error;
+        }
+        this.failures++;
+        mustWait = true;
+      }
+    }
+  }
+
+  /** It was stopped: it need not wait. */
+  leave(stream: PatientStream): void {
+    const settle = this.waiting.get(stream);
+    this.waiting.delete(stream);
+    settle?.(false);
+    if (this.waiting.size === 0) this.rest();
+  }
+
+  close(): void {
+    for (const stream of [...this.waiting.keys()]) this.leave(stream);
+  }
+
+  private wait(stream: PatientStream): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.waiting.set(stream, resolve);
+      this.askLater();
+    });
+  }
+
+  /** As long as somebody waits, one asks now and then. */
+  private askLater(): void {
+    if (this.timer) return;
+    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 10));
+    this.timer = setTimeout(
+      () => {
+        this.rest();
+        this.wake(1);
+        if (this.waiting.size > 0) this.askLater();
+      },
+      delay * (1 + Math.random()),
+    ).unref();
+  }
+
+  private wake(count: number): void {
+    for (const [stream, settle] of this.waiting) {
+      if (count-- === 0) return;
+      this.waiting.delete(stream);
+      settle(true);
+    }
+    if (this.waiting.size === 0) this.rest();
+  }
+
+  private rest(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}

@@ -1,0 +1,249 @@
+import 'reflect-metadata';
+import { Controller, Query } from '@nestjs/common';
+import {
+  Sse,
+  SseBroadcaster,
+  SseConnections,
+  SseModule,
+  type SseEventLike,
+  type SseModuleOptions,
+} from '../../lib/index.js';
+import { open, type Client } from '../support/client.js';
+import { platforms, start, type Running } from '../support/platforms.js';
+import { until } from '../support/until.js';
+import { Gate } from './gates.js';
+import { Follower, Oracle, seeded, sum } from './oracle.js';
+
+let snapshot: () => SseEventLike | Promise<SseEventLike>;
+
+@Controller()
+class Feeds {
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+  @Sse('feed') feed(@Query('channels') channels: string) {
+    return this.broadcaster.subscribe(channels.split(','), { snapshot: () => snapshot() });
+  }
+}
+
+const faults: unknown[] = [];
+const note = (error: unknown) => faults.push(error);
+
+describe('a snapshot', () => {
+  let running: Running;
+  let broadcaster: SseBroadcaster;
+  let gate: Gate;
+  let made: number;
+  const clients: Client[] = [];
+  const followers: Follower[] = [];
+
+  beforeAll(() => process.on('unhandledRejection', note));
+  afterAll(() => process.off('unhandledRejection', note));
+  beforeEach(() => {
+    gate = new Gate();
+    made = 0;
+    snapshot = async () => {
+      const n = ++made;
+      await gate.pass();
+      return { type: 'state', data: `state ${n}` };
+    };
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.leave();
+    for (const follower of followers.splice(0)) follower.leave();
+    await running.app.close();
+    expect(faults).toEqual([]);
+  });
+
+  const begin = async (options: SseModuleOptions = {}) => {
+    running = await start(platforms[0]!, {
+      imports: [SseModule.forRoot({ ping: false, ...options })],
+      controllers: [Feeds],
+    });
+    broadcaster = running.app.get(SseBroadcaster);
+  };
+  const follow = async (path = '/feed?channels=a', id?: string) => {
+    const client = await open(running, path, id === undefined ? {} : { headers: { 'Last-Event-ID': id } });
+    clients.push(client);
+    return client;
+  };
+  /** A client whose snapshot is being made. */
+  const waiting = async (id?: string) => {
+    const { arrived } = gate;
+    const client = await follow('/feed?channels=a', id);
+    await until(() => gate.arrived > arrived, 'the snapshot is being made');
+    return client;
+  };
+  const publish = async (count: number, channel = 'a') => {
+    for (let n = 0; n < count; n++) {
+      await broadcaster.publish(channel, { data: n });
+      await turn();
+    }
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const next = async (client: Client, count: number) => (await client.events(count)).map(({ data }) => data);
+
+  it('that is made late has behind it all that was published meanwhile, and the id of where it began', async () => {
+    await begin();
+    const before = await broadcaster.publish('a', 'before');
+    const client = await waiting();
+    await publish(3);
+    gate.open();
+    const [state, ...rest] = await client.events(4);
+    expect(state).toMatchObject({ event: 'state', data: 'state 1', id: before.id });
+    expect(rest.map(({ data }) => data)).toEqual(['0', '1', '2']);
+    await publish(1);
+    expect(await next(client, 1)).toEqual(['0']);
+  });
+
+  it.each(['a', 'b,a'])(
+    'and what follows it is everything, whenever the client of %s comes',
+    async (channels) => {
+      await begin();
+      const random = seeded(7);
+      const oracle = new Oracle();
+      // What it shows is what there is at some moment between the call and the answer.
+      snapshot = async () => {
+        for (let turns = random(4); turns > 0; turns--) await turn();
+        const shown = oracle.published.length;
+        for (let turns = random(4); turns > 0; turns--) await turn();
+        return { type: 'state', data: `shows ${shown}` };
+      };
+      for (let n = 0; n < 3_000; n++) {
+        oracle.note(await broadcaster.publish('a', { type: 't', data: `a ${n}` }));
+        if (n % 3 === 0) await turn();
+        if (n % 20 !== 0) continue;
+        const follower = new Follower(`${running.url}/feed?channels=${channels}`);
+        followers.push(follower);
+        void follower.connect();
+      }
+      const last = oracle.last!.data;
+      await until(() =>
+        followers.every(({ seen }) => seen.at(-1)?.data === last || seen.at(-1)?.data === 'shows 3000'),
+      );
+      const verdicts = followers.map(({ seen }) => {
+        const [state, ...rest] = seen;
+        const shown = Number(/^shows (\d+)$/.exec(state?.data ?? '')?.[1]);
+        // It begins where the state was taken, or before: what it shows already may come again, and nothing is left out.
+        const first = rest.length === 0 ? shown : Number(rest[0]!.data!.slice(2));
+        expect(first).toBeLessThanOrEqual(shown);
+        return oracle.judge(rest, first, channels !== 'a');
+      });
+      const total = sum(verdicts);
+      process.stdout.write(
+        `  ${followers.length} snapshots of ${channels} under load: ${total.delivered} delivered after them, ` +
+          `${total.repeated} repeated, ${total.missing} missing\n`,
+      );
+      expect(total).toMatchObject({ repeated: 0, missing: 0, wrong: 0, gaps: 0 });
+    },
+    60_000,
+  );
+
+  it('is followed by a gap and another one when the history was trimmed while it was being made', async () => {
+    await begin({ history: { maxEvents: 5 } });
+    const client = await waiting();
+    await publish(20);
+    gate.open();
+    expect(await client.events(3)).toMatchObject([
+      { event: 'state', data: 'state 1' },
+      { event: 'gap', data: '{"channel":"a","reason":"slow_client"}' },
+      { event: 'state', data: 'state 2' },
+    ]);
+    await broadcaster.publish('a', 'after');
+    expect(await next(client, 1)).toEqual(['after']);
+  });
+
+  it('comes after the one gap that a position from before the history gets, and before anything newer', async () => {
+    await begin({ history: { maxEvents: 2 } });
+    const { id } = await broadcaster.publish('a', 'old');
+    await publish(9);
+    const client = await waiting(id);
+    await broadcaster.publish('a', 'meanwhile');
+    gate.open();
+    expect(await client.events(3)).toMatchObject([{ event: 'gap' }, { data: 'state 1' }, { data: 'meanwhile' }]);
+  });
+
+  it('is not made for a client that has missed nothing', async () => {
+    await begin();
+    const { id } = await broadcaster.publish('a', 'known');
+    await publish(1);
+    const client = await follow('/feed?channels=a', id);
+    expect(await next(client, 1)).toEqual(['0']);
+    expect(made).toBe(0);
+  });
+
+  it('is followed by the rest and a clean end when the channel has ended meanwhile', async () => {
+    await begin();
+    const client = await waiting();
+    await publish(2);
+    await broadcaster.end('a');
+    gate.open();
+    expect((await client.rest()).map(({ data }) => data)).toEqual(['state 1', '0', '1']);
+  });
+
+  it.each([0, 2])(
+    'with %i events behind it goes over into a new life of the channel, told or without a hole',
+    async (unread) => {
+      await begin();
+      const client = await waiting();
+      await publish(unread);
+      const { done } = await broadcaster.produce('a', ['new']);
+      await done;
+      gate.open();
+      const seen = (await client.rest()).map(({ event = 'message', data }) =>
+        event === 'gap' ? data : `${event} ${data}`,
+      );
+      // Whoever has all of the life before goes on with the new one.
+      const told = ['{"channel":"a","reason":"foreign"}', 'state state 2'];
+      expect(seen).toEqual(['state state 1', ...(unread > 0 ? told : ['message new'])]);
+    },
+  );
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no state');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no state'))],
+    [
+      'rejects late',
+      async () => {
+        await gate.pass();
+        throw new Error('no state');
+      },
+    ],
+    ['is no event', () => ({ nonsense: 1 }) as never],
+    ['is nothing', () => undefined as never],
+  ])('that %s fails its own client, and no other', async (_, broken: () => Promise<SseEventLike>) => {
+    await begin();
+    gate.open();
+    const other = await follow();
+    await other.event();
+    snapshot = broken;
+    const opening = follow();
+    const client = await opening;
+    if (client.status === 200) {
+      expect((await client.rest()).map(({ event }) => event)).toEqual(['error']);
+    } else expect(client.status).toBe(500);
+    await publish(1);
+    expect(await next(other, 1)).toEqual(['0']);
+    const connections = running.app.get(SseConnections);
+    await until(() => connections.size === 1, 'its connection is gone');
+    expect(broadcaster.subscribers('a')).toBe(1);
+    expect(connections.closed).toMatchObject({ source_failed: 1 });
+  });
+
+  it("that rejects after its client has left is nobody's affair", async () => {
+    await begin();
+    snapshot = async () => {
+      await gate.pass();
+      throw new Error('too late');
+    };
+    const client = await waiting();
+    client.leave();
+    await until(() => broadcaster.subscribers('a') === 0);
+    gate.open();
+    for (let n = 0; n < 5; n++) await turn();
+    expect(running.app.get(SseConnections).closed).toMatchObject({ client_left: 1 });
+  });
+});
