@@ -1,6 +1,7 @@
 import type { SseBackplane } from '../backplane/backplane.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
+import { LiveGroup } from './live-group.js';
 import { PatientReader } from './patient-reader.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
@@ -16,6 +17,7 @@ export class ChannelSet {
   /** For what streams need of the store. */
   readonly reader: PatientReader;
   private readonly channels = new Map<string, Channel>();
+  private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -43,6 +45,15 @@ export class ChannelSet {
       this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
     }
     return channel;
+  }
+
+  /** Those who are at the heads of these channels. For somebody who joins at once: nobody is there to let go of it. */
+  groupOf(channels: readonly Channel[]): LiveGroup {
+    // No name has a control character in it.
+    const key = channels.length === 1 ? channels[0]!.name : channels.map(({ name }) => name).join('\n');
+    let group = this.groups.get(key);
+    if (!group) this.groups.set(key, (group = new LiveGroup(channels, () => this.groups.delete(key))));
+    return group;
   }
 
   /** The channel of that name if this node knows it. */

@@ -5,23 +5,13 @@ import type {
   SseBackplaneSubscription,
 } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import type { Connection } from '../connection/connection.js';
 import { EventLog } from '../log/event-log.js';
 import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
-import { WireText } from '../protocol/wire-text.js';
 import type { ChannelSettings } from './channel-options.js';
+import type { LiveGroup } from './live-group.js';
 import { hashChannel } from './position-vector.js';
 import { readFrame, storedFrame } from './stored-event.js';
-
-/** A reader at the head whose bytes are everybody's. */
-export interface LiveReader {
-  readonly connection: Connection;
-  /** Where it stands in the channel's list of live readers; -1: nowhere. The channel's to write. */
-  liveIndex: number;
-  /** It has everything before `cursor`, and its socket is full: it is not live any more. */
-  fellBehind(cursor: number): void;
-}
 
 /** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
 const FLUSH_BYTES = 1_048_576;
@@ -49,12 +39,10 @@ export class Channel implements SseBackplaneListener {
   /** When it was last used, on the clock of `performance.now()`. */
   usedAt = performance.now();
 
+  /** Readers at the head, of this channel alone or of others as well. They come and go by themselves. */
+  readonly groups = new Set<LiveGroup>();
+
   private readonly watchers = new Set<ChannelWatcher>();
-  private live: (LiveReader | undefined)[] = [];
-  private holes = 0;
-  /** Live readers have everything before this number. */
-  private flushed = 0;
-  private isFlushing = false;
   private isMoved = false;
   private unflushedBytes = 0;
   private lost: { readonly reason: SseGapReason; readonly before: number } | undefined;
@@ -78,7 +66,9 @@ export class Channel implements SseBackplaneListener {
   }
 
   get readers(): number {
-    return this.live.length - this.holes + this.watchers.size;
+    let count = this.watchers.size;
+    for (const { size } of this.groups) count += size;
+    return count;
   }
 
   ready(head: string | undefined, isEnded: boolean): void {
@@ -104,12 +94,11 @@ export class Channel implements SseBackplaneListener {
   gap(reason: SseGapReason, head: string | undefined): void {
     this.flush();
     // Nobody can tell what is missing, not even whoever had everything: all look from where they are, which the log still
-    // knows. A copy, because leaving fills the place with another reader.
-    for (const reader of [...this.live]) if (reader) this.leave(reader, this.log.next);
+    // knows.
+    for (const group of this.groups) group.dissolve();
     this.latest?.clear();
     this.log.lose(head);
     this.lost = { reason, before: this.log.next };
-    this.flushed = this.log.next;
     this.move();
   }
 
@@ -127,45 +116,14 @@ export class Channel implements SseBackplaneListener {
     this.usedAt = performance.now();
   }
 
-  /**
-   * Takes a reader that has everything into the live list: from the next event on it gets what all get.
-   *
-   * @returns `false` if the others have yet to get what it has: then it is told, as a watcher, when they have
-   */
-  join(reader: LiveReader): boolean {
-    if (this.flushed !== this.log.next) return false;
-    reader.liveIndex = this.live.push(reader) - 1;
-    return true;
-  }
-
-  /** Takes a reader out of the live list. */
-  quit(reader: LiveReader): void {
-    const { liveIndex } = reader;
-    if (liveIndex < 0) return;
-    reader.liveIndex = -1;
-    this.usedAt = performance.now();
-    if (this.isFlushing) {
-      this.live[liveIndex] = undefined;
-      this.holes++;
-      return;
-    }
-    const last = this.live.pop();
-    if (last && last !== reader) {
-      this.live[liveIndex] = last;
-      last.liveIndex = liveIndex;
-    }
-  }
-
-  /** Writes everything new to all live readers, as one buffer, and tells the others. */
+  /** Tells all who read that there is something new. */
   flush(): void {
     this.isMoved = false;
     this.unflushedBytes = 0;
     const { log } = this;
     const { next } = log;
-    if (this.flushed < next && this.live.length > 0) this.flushLive(next);
-    this.flushed = next;
-    // An end is for each reader to act upon: it may have its own last words.
-    if (this.isEnded) for (const reader of [...this.live]) if (reader) this.leave(reader, next);
+    // First, so that a watcher that has caught up finds them where it is.
+    for (const group of this.groups) group.moved();
     // Watchers read from the log by themselves, as far as their sockets have room.
     for (const watcher of this.watchers) watcher.moved();
     log.trim(performance.now(), next);
@@ -182,26 +140,6 @@ export class Channel implements SseBackplaneListener {
 
   close(): void {
     this.subscription.close();
-  }
-
-  private flushLive(next: number): void {
-    const { live, log } = this;
-    const frames: Frame[] = [];
-    for (let number = Math.max(this.flushed, log.first); number < next; number++) frames.push(log.frameAt(number));
-    const shared = WireText.join(frames);
-    const now = performance.now();
-    this.isFlushing = true;
-    for (let i = 0, count = live.length; i < count; i++) {
-      const reader = live[i];
-      if (!reader) continue;
-      const { connection } = reader;
-      // Something else of its own, a ping or a `send()`, may have filled the socket.
-      const hadRoom = connection.isWritable;
-      if (hadRoom) connection.writeShared(shared, frames.length, now);
-      if (!connection.isWritable) this.leave(reader, hadRoom ? next : this.flushed);
-    }
-    this.isFlushing = false;
-    if (this.holes > 0) this.compact();
   }
 
   private lose(reason: SseGapReason, base: string | undefined): void {
@@ -222,17 +160,6 @@ export class Channel implements SseBackplaneListener {
       this.report(error);
     }
     this.latest.add({ number, position, frame, key });
-  }
-
-  private leave(reader: LiveReader, cursor: number): void {
-    this.quit(reader);
-    reader.fellBehind(cursor);
-  }
-
-  private compact(): void {
-    this.live = this.live.filter((reader) => reader !== undefined);
-    this.holes = 0;
-    this.live.forEach((reader, index) => reader && (reader.liveIndex = index));
   }
 
   private move(): void {

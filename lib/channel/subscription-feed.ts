@@ -8,7 +8,8 @@ import type { Frame } from '../protocol/frame.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { ChannelSet } from './channel-set.js';
-import type { ChannelWatcher, LiveReader } from './channel.js';
+import type { ChannelWatcher } from './channel.js';
+import type { LiveGroup, LiveReader } from './live-group.js';
 import type { PatientStream } from './patient-reader.js';
 import { Place } from './place.js';
 import { formatVector, parseResume } from './position-vector.js';
@@ -35,6 +36,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   isStopped = false;
 
   private readonly places: readonly Place[];
+  private group: LiveGroup | undefined;
   /** Something is awaited (the backplane, a snapshot), and goes on by itself. */
   private isWaiting = false;
   private isStarted = false;
@@ -64,10 +66,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (this.isStopped) return;
     this.isStopped = true;
     this.channels.reader.leave(this);
-    for (const { channel } of this.places) {
-      channel.unwatch(this);
-      channel.quit(this);
-    }
+    for (const { channel } of this.places) channel.unwatch(this);
+    this.group?.quit(this);
     if (!this.isAnnounced) return;
     try {
       this.plan.onUnsubscribe?.(this.connection);
@@ -85,11 +85,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.pump();
   }
 
-  fellBehind(cursor: number): void {
-    const [place] = this.places;
-    if (!place) return;
-    place.moveTo(cursor);
-    place.channel.watch(this);
+  fellBehind(cursors: readonly number[]): void {
+    this.group = undefined;
+    this.places.forEach((place, index) => {
+      place.moveTo(cursors[index]!);
+      place.channel.watch(this);
+    });
   }
 
   /** Finds, for each channel, where this client goes on. */
@@ -114,8 +115,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   /** Moves on as far as the socket has room. */
   private pump(): void {
-    // A live reader's place is the channel's affair: what drained was something else that the connection had sent.
-    if (this.isWaiting || this.isStopped || this.liveIndex >= 0) return;
+    // A live reader's place is its group's affair: what drained was something else that the connection had sent.
+    if (this.isWaiting || this.isStopped || this.group) return;
     try {
       if (!this.isStarted) {
         if (!this.places.every(({ channel }) => channel.isReady)) return;
@@ -151,12 +152,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   }
 
   private goLive(): void {
-    const { places, plan } = this;
-    const [place] = places;
-    if (!place || places.length > 1 || plan.filter || this.liveIndex >= 0) return;
+    if (this.plan.filter) return;
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return;
-    if (place.channel.join(this)) place.channel.unwatch(this);
+    const group = this.channels.groupOf(this.places.map(({ channel }) => channel));
+    if (!group.join(this)) return;
+    this.group = group;
+    for (const { channel } of this.places) channel.unwatch(this);
   }
 
   private sendSlice(place: Place): void {

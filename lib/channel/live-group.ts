@@ -1,0 +1,156 @@
+import type { Connection } from '../connection/connection.js';
+import type { Frame } from '../protocol/frame.js';
+import { WireText } from '../protocol/wire-text.js';
+import type { Channel } from './channel.js';
+import { formatVector } from './position-vector.js';
+
+/** A reader that has everything: what comes next is, to the byte, what all others of its group get. */
+export interface LiveReader {
+  readonly connection: Connection;
+  /** Where it stands in the group's list; -1: nowhere. The group's to write. */
+  liveIndex: number;
+  /** It has everything before these cursors, one for each channel, and is live no more. */
+  fellBehind(cursors: readonly number[]): void;
+}
+
+/**
+ * The readers at the heads of the same channels. What is new for one of them is new for all, ids included, so it is
+ * encoded once, whether they read one channel or a hundred.
+ *
+ * It exists as long as somebody is in it.
+ *
+ * @internal
+ */
+export class LiveGroup {
+  private readers: (LiveReader | undefined)[] = [];
+  private holes = 0;
+  private isFlushing = false;
+  /** What the readers have everything before, in each channel. */
+  private cursors: readonly number[];
+  /** The same, as their clients are told. */
+  private readonly heads: { readonly hash: string; position: string | undefined }[];
+
+  constructor(
+    private readonly channels: readonly Channel[],
+    private readonly onEmpty: () => void,
+  ) {
+    this.cursors = channels.map(({ log }) => log.next);
+    this.heads = channels.map(({ hash, log }) => ({ hash, position: log.head }));
+    for (const channel of channels) channel.groups.add(this);
+  }
+
+  get size(): number {
+    return this.readers.length - this.holes;
+  }
+
+  /**
+   * Takes a reader that has everything: from the next event on it gets what all get.
+   *
+   * @returns `false` if the others have yet to get what it has: then it is told, as a watcher, when they have
+   */
+  join(reader: LiveReader): boolean {
+    if (this.hasNews) return false;
+    reader.liveIndex = this.readers.push(reader) - 1;
+    return true;
+  }
+
+  /** Takes a reader out. */
+  quit(reader: LiveReader): void {
+    const { liveIndex } = reader;
+    if (liveIndex < 0) return;
+    reader.liveIndex = -1;
+    if (this.isFlushing) {
+      this.readers[liveIndex] = undefined;
+      this.holes++;
+      return;
+    }
+    const last = this.readers.pop();
+    if (last && last !== reader) {
+      this.readers[liveIndex] = last;
+      last.liveIndex = liveIndex;
+    }
+    this.closeIfEmpty();
+  }
+
+  /** Writes everything new in its channels to all readers, as one buffer. */
+  moved(): void {
+    // Who is published to by whoever leaves during a flush gets that after it.
+    if (this.isFlushing) return;
+    while (this.hasNews && this.size > 0) this.flush();
+    // An end is for each reader to act upon: it may have its own last words.
+    if (this.channels.every(({ isEnded }) => isEnded)) this.dissolve();
+  }
+
+  /** Lets all go: each looks where it is by itself. */
+  dissolve(): void {
+    // A copy, because leaving fills the place with another reader.
+    for (const reader of [...this.readers]) if (reader) this.leave(reader, this.cursors);
+  }
+
+  private get hasNews(): boolean {
+    const { channels, cursors } = this;
+    for (let i = 0; i < channels.length; i++) if (channels[i]!.log.next !== cursors[i]) return true;
+    return false;
+  }
+
+  private flush(): void {
+    const { channels, readers, cursors: before } = this;
+    // More was published from within a flush than the log keeps.
+    if (channels.some(({ log }, i) => before[i]! < log.first)) return this.dissolve();
+    const after = channels.map(({ log }) => log.next);
+    let events = 0;
+    for (let i = 0; i < after.length; i++) events += after[i]! - before[i]!;
+    const shared = this.textBetween(before, after);
+    const now = performance.now();
+    this.isFlushing = true;
+    for (let i = 0, count = readers.length; i < count; i++) {
+      const reader = readers[i];
+      if (!reader) continue;
+      const { connection } = reader;
+      // Something else of its own, a ping or a `send()`, may have filled the socket.
+      const hadRoom = connection.isWritable;
+      if (hadRoom) connection.writeShared(shared, events, now);
+      if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+    }
+    this.isFlushing = false;
+    this.cursors = after;
+    if (this.holes > 0) this.compact();
+    this.closeIfEmpty();
+  }
+
+  private textBetween(before: readonly number[], after: readonly number[]): WireText {
+    const { channels, heads } = this;
+    const frames: Frame[] = [];
+    let text = '';
+    for (let i = 0; i < channels.length; i++) {
+      const { log } = channels[i]!;
+      for (let number = before[i]!; number < after[i]!; number++) {
+        const frame = log.frameAt(number);
+        if (channels.length === 1) {
+          frames.push(frame);
+        } else {
+          heads[i]!.position = log.positionAt(number);
+          text += frame.withId('\n', formatVector(heads));
+        }
+      }
+    }
+    return channels.length === 1 ? WireText.join(frames) : new WireText(text);
+  }
+
+  private leave(reader: LiveReader, cursors: readonly number[]): void {
+    this.quit(reader);
+    reader.fellBehind(cursors);
+  }
+
+  private compact(): void {
+    this.readers = this.readers.filter((reader) => reader !== undefined);
+    this.holes = 0;
+    this.readers.forEach((reader, index) => reader && (reader.liveIndex = index));
+  }
+
+  private closeIfEmpty(): void {
+    if (this.readers.length > 0) return;
+    for (const channel of this.channels) channel.groups.delete(this);
+    this.onEmpty();
+  }
+}
