@@ -63,13 +63,7 @@ export default {
         '<rootDir>/test/{unit,e2e,channels,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
-      testPathIgnorePatterns: [
-        '/node_modules/',
-        '\\.cjs\\.spec\\.ts$',
-        '<rootDir>/test/package/tarball\\.spec\\.ts$',
-        // Minutes of faults on two cores, and not yet steady enough to stop a release: `npm run test:redis`.
-        ...(process.env.REDIS_SCENARIOS ? [] : ['<rootDir>/test/redis/(nodes|faults|cluster-faults)\\.spec\\.ts$']),
-      ],
+      testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$', '<rootDir>/test/package/tarball\\.spec\\.ts$'],
     },
     {
       ...shared,

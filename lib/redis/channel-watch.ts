@@ -88,8 +88,9 @@ export class ChannelWatch {
     this.needsWork = true;
     return (this.work ??= this.inTurn(() => this.run()).finally(() => {
       this.work = undefined;
-      // What came between the last look and now.
-      if (!this.isBehind && (this.waiting.length > 0 || this.needsWork)) void this.catchUp();
+      // What came between the last look and now. Of a closed one nothing is read any more, so nothing would ever change.
+      const isLeft = this.waiting.length > 0 || this.needsWork;
+      if (isLeft && !this.isBehind && !this.isClosed) void this.catchUp();
     }));
   }
 
@@ -124,9 +125,12 @@ export class ChannelWatch {
     if (this.isClosed) return false;
     if (gap !== undefined) {
       const [next] = beyond;
-      // The head of a channel that was lost is new or older: what is told next follows on that.
-      if (next && isWhole(next)) this.gap(reasonOf(gap, next, last), next.previous);
-      else if (next) this.gap('store_lost', next.position);
+      if (next && isWhole(next)) {
+        // The head of a channel that was lost is new or older: what is told next follows on that. It is told here, not
+        // read again from there: an entry may say anything of the one before it, and each round must get further.
+        this.gap(reasonOf(gap, next, last), next.previous);
+        this.tell(next);
+      } else if (next) this.gap('store_lost', next.position);
       else {
         const now = head ?? (await this.store.look(this.stream, true));
         this.gap(gap === 'trimmed' ? gap : 'store_lost', now?.head ?? last, now?.isEnded);
@@ -152,8 +156,9 @@ export class ChannelWatch {
     }
   }
 
-  private follows({ previous, from }: StoredEntry): boolean {
-    return this.last !== undefined && (from ?? previous) === this.last;
+  private follows({ position, previous, from }: StoredEntry): boolean {
+    // The second: anyone with access to Redis may have sent it, and what is told must never go back.
+    return (from ?? previous) === this.last && comparePositions(position, this.last) > 0;
   }
 
   private tell(entry: StoredEntry): void {

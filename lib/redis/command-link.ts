@@ -1,3 +1,5 @@
+import { deadline, within } from './deadline.js';
+import { discard } from './discard.js';
 import { hashSlot } from './hash-slot.js';
 import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
@@ -32,6 +34,8 @@ export class CommandLink {
   private replacedAt = -Infinity;
   /** When a server answered last, by its address; `''` for a single one. */
   private readonly answeredAt = new Map<string, number>();
+  /** Shards whose connection was replaced, and that have not answered since. */
+  private readonly suspected = new Set<string>();
   private isClosed = false;
   private onIdle: () => void = () => undefined;
 
@@ -43,11 +47,13 @@ export class CommandLink {
   /** The cluster client, once it knows its shards. */
   get cluster(): ClusterClient | undefined {
     const { client } = this;
-    return client && isCluster(client) && client.isReady ? client : undefined;
+    // Version 5 has no `isReady` for clusters.
+    return client && isCluster(client) && this.isConnected && client.isOpen ? client : undefined;
   }
 
   get isReady(): boolean {
-    return this.client?.isReady === true;
+    const { client } = this;
+    return client !== undefined && (isCluster(client) ? this.cluster === client : client.isReady);
   }
 
   /**
@@ -69,7 +75,7 @@ export class CommandLink {
       const settle = (): boolean => {
         if (isSettled) return false;
         isSettled = true;
-        clearTimeout(timer);
+        stopTimer();
         if (--this.pending === 0) this.onIdle();
         return true;
       };
@@ -79,10 +85,10 @@ export class CommandLink {
         reject(error);
       };
       // A little after node-redis's own timeout, which withdraws a command that it has not sent: then the outcome is known.
-      const timer = setTimeout(() => {
+      const stopTimer = deadline(publishTimeoutMs + 20, () => {
         fail(unavailable(`no answer within ${publishTimeoutMs} ms`, client ? 'unknown' : 'not sent'));
         if (client) this.suspect(client, key, sentAt);
-      }, publishTimeoutMs + 20);
+      });
       const dispatch = (ready: AnyClient): void => {
         if (isSettled) return;
         client = ready;
@@ -138,10 +144,14 @@ export class CommandLink {
   private connect(): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closed());
     if (this.client && !this.client.isOpen && this.isConnected) this.drop();
-    return (this.connected ??= this.open().catch((error: unknown) => {
-      this.drop();
-      throw error;
-    }));
+    if (!this.connected) {
+      const connected = (this.connected = this.open());
+      connected.catch(() => {
+        // It may have been replaced meanwhile: another one's failure is not this one's.
+        if (this.connected === connected) this.drop();
+      });
+    }
+    return this.connected;
   }
 
   private async open(): Promise<void> {
@@ -154,15 +164,16 @@ export class CommandLink {
     // Without a listener the first lost connection would end the process. What it means shows in the commands.
     client.on('error', () => undefined);
     const connecting = client.connect();
-    if (isCluster(client)) await connecting;
+    // Discovery waits for ever for a shard that accepts the connection and says nothing.
+    if (isCluster(client)) await within(this.options.publishTimeoutMs, connecting);
     // A single client holds commands back until it is connected, and gives up only if its strategy says so.
     else connecting.catch(() => undefined);
-    this.isConnected = true;
+    if (this.client === client) this.isConnected = true;
   }
 
   private dispatch(client: AnyClient, key: string, args: string[]): Promise<unknown> {
     // A command that can be written now is: what has a timeout costs an AbortSignal.
-    const timeout = client.isReady && !isCluster(client) ? undefined : this.options.publishTimeoutMs;
+    const timeout = !isCluster(client) && client.isReady ? undefined : this.options.publishTimeoutMs;
     const options = { timeout, typeMapping: {} };
     return isCluster(client) ? client.sendCommand(key, false, args, options) : client.sendCommand(args, options);
   }
@@ -183,12 +194,23 @@ export class CommandLink {
   }
 
   private answered(client: AnyClient, key: string): void {
-    if (client === this.client) this.answeredAt.set(this.addressOf(key), performance.now());
+    if (client !== this.client) return;
+    const address = this.addressOf(key);
+    this.answeredAt.set(address, performance.now());
+    this.suspected.delete(address);
   }
 
   /** A command was not answered. If nothing else was since it was sent, the connection is dead. */
   private suspect(client: AnyClient, key: string, sentAt: number): void {
-    if ((this.answeredAt.get(this.addressOf(key)) ?? -Infinity) < sentAt) this.replace(client);
+    const address = this.addressOf(key);
+    if (client !== this.client || (this.answeredAt.get(address) ?? -Infinity) >= sentAt) return;
+    const shard = isCluster(client) ? client.slots[hashSlot(key)] : undefined;
+    // The other shards go on. If a new connection does not help, the cluster is discovered anew: it may have changed.
+    if (!shard?.master.client || this.suspected.has(address)) return this.replace(client);
+    this.suspected.add(address);
+    const dead = shard.master.client;
+    shard.master.client = undefined;
+    discard(dead);
   }
 
   private replace(client: AnyClient): void {
@@ -200,6 +222,7 @@ export class CommandLink {
     this.client = this.connected = undefined;
     this.isConnected = false;
     this.answeredAt.clear();
-    if (client?.isOpen) client.destroy();
+    this.suspected.clear();
+    if (client) discard(client);
   }
 }

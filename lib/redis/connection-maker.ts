@@ -1,6 +1,6 @@
 import { SseError } from '../protocol/sse-error.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
-import type { ClusterClient, SingleClient } from './redis-client.js';
+import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
 
 /** At most so long between two attempts, in milliseconds: clients wait. As much again at random, so that nodes spread. */
 const LAST_RETRY_MS = 1_000;
@@ -17,7 +17,12 @@ export function connectionMaker({
   client,
   publishTimeoutMs,
 }: SseRedisOptions): () => SingleClient | ClusterClient | Promise<SingleClient> {
-  if (client) return () => client.duplicate() as SingleClient | ClusterClient;
+  if (client) {
+    const model = client as unknown as SingleClient | ClusterClient;
+    // A cluster connects to a shard when it is needed, not to all at once: one that is away must not keep the others waiting.
+    if (isCluster(model)) return () => model.duplicate({ minimizeConnections: true }) as ClusterClient;
+    return () => model.duplicate() as SingleClient;
+  }
   return async () => {
     const redis = await loadPackage();
     return redis.createClient({

@@ -15,6 +15,7 @@ import { connectionMaker } from './connection-maker.js';
 import { ProducerLease } from './producer-lease.js';
 import { readPage } from './read-page.js';
 import { resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
+import { SIGNALS_KEPT, SignalBox } from './signal-box.js';
 import { StreamStore } from './stream-store.js';
 import { SubscriberPool } from './subscriber-pool.js';
 import { Turnstile } from './turnstile.js';
@@ -25,6 +26,9 @@ const CHANNELS_AT_ONCE = 64;
 
 /** Between two tries to read what was missed, in milliseconds, while Redis is away: one command each. */
 const RECOVER_EVERY_MS = 300;
+
+/** How long signals are kept for nodes that are away, in milliseconds: longer than any link is replaced in. */
+const SIGNAL_TTL_MS = 300_000;
 
 /**
  * A backplane on Redis Streams, for more than one node: Redis 7 or later, or Valkey, alone, replicated or as a cluster.
@@ -53,6 +57,7 @@ export class RedisBackplane
   private readonly watches = new Map<string, ChannelWatch>();
   private readonly leases = new Map<string, ProducerLease>();
   private readonly turnstile = new Turnstile(CHANNELS_AT_ONCE);
+  private signals: SignalBox | undefined;
   private checks: NodeJS.Timeout | undefined;
   private recovery: Promise<void> | undefined;
   private isClosed = false;
@@ -83,7 +88,7 @@ export class RedisBackplane
       watch = new ChannelWatch(stream, this.store, (work) => this.ask(work));
       this.watches.set(stream, watch);
       this.pool.add(stream, watch);
-      this.checks ??= setInterval(() => this.check(), this.options.checkIntervalMs).unref();
+      this.checkRegularly();
     }
     const { listeners } = watch;
     watch.listen(listener);
@@ -105,11 +110,14 @@ export class RedisBackplane
 
   async signal(message: string): Promise<void> {
     if (this.isClosed) throw closed();
-    await this.store.signal(message);
+    await this.store.signal(message, SIGNALS_KEPT, SIGNAL_TTL_MS);
   }
 
-  onSignal(listener: (message: string) => void): void {
-    if (!this.isClosed) this.pool.add(this.keys.signals, { message: listener, subscribed: () => undefined });
+  onSignal(listener: (message: string, ageMs: number) => void): void {
+    if (this.isClosed) return;
+    this.signals = new SignalBox(this.store, listener);
+    this.pool.add(this.keys.signals, this.signals);
+    this.checkRegularly();
   }
 
   /**
@@ -177,6 +185,7 @@ export class RedisBackplane
     if (this.isClosed) return;
     this.isClosed = true;
     clearInterval(this.checks);
+    this.signals?.close();
     for (const watch of this.watches.values()) watch.close();
     this.watches.clear();
     this.pool.close();
@@ -191,8 +200,13 @@ export class RedisBackplane
     this.recover();
   }
 
+  private checkRegularly(): void {
+    this.checks ??= setInterval(() => this.check(), this.options.checkIntervalMs).unref();
+  }
+
   /** Looks after the channels that nobody has spoken of lately. */
   private check(): void {
+    if (this.signals?.isBehind) void this.signals.catchUp();
     const silentSince = performance.now() - this.options.checkIntervalMs;
     for (const watch of this.watches.values()) {
       if (!watch.isBehind && watch.heardAt <= silentSince) void this.ask(() => watch.check());

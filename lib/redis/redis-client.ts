@@ -38,14 +38,20 @@ export interface SingleClient {
  */
 export interface ClusterClient {
   readonly isOpen: boolean;
-  readonly isReady: boolean;
-  readonly slots: readonly ({ readonly master: { readonly address: string } } | undefined)[];
-  duplicate(): unknown;
+  readonly slots: readonly ({ readonly master: ClusterNode } | undefined)[];
+  duplicate(overrides?: { minimizeConnections?: boolean }): unknown;
   connect(): Promise<unknown>;
   destroy(): void;
   sendCommand(firstKey: string, isReadonly: boolean, args: string[], options?: object): Promise<unknown>;
   nodeClient(node: object): unknown;
   on(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/** @internal */
+export interface ClusterNode {
+  readonly address: string;
+  /** Connecting or connected; made anew when there is none. */
+  client?: SingleClient | undefined;
 }
 
 /** @internal */

@@ -3,9 +3,9 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { ChannelKeys } from './channel-keys.js';
 import type { CommandLink } from './command-link.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
-import { ACQUIRE, LOOK, PUBLISH, RELEASE, RENEW, type Script } from './scripts.js';
+import { ACQUIRE, LOOK, PUBLISH, RELEASE, RENEW, SIGNAL, SIGNALS, type Script } from './scripts.js';
 import { encodeStored, parseRow, type StoredEntry } from './stored-entry.js';
-import { comparePositions } from './stream-position.js';
+import { comparePositions, timeOf } from './stream-position.js';
 import { unavailable } from './unavailable.js';
 
 /** @internal */
@@ -14,6 +14,14 @@ export interface ChannelHead {
   readonly isEnded: boolean;
   /** Whether it has never had an event: then every other position is from before it. */
   readonly isBare: boolean;
+}
+
+/** What one node has told all. @internal */
+export interface StoredSignal {
+  readonly id: string;
+  readonly message: string;
+  /** How long ago, by the clock of Redis. */
+  readonly ageMs: number;
 }
 
 /** What follows a position directly, or why that can not be said. @internal */
@@ -139,8 +147,15 @@ export class StreamStore {
     await this.run(RELEASE, [this.keys.producer(stream)], [token]);
   }
 
-  async signal(message: string): Promise<void> {
-    await this.link.send(this.keys.signals, ['SPUBLISH', this.keys.signals, message]);
+  /** Tells all nodes, also those that do not listen at this moment. */
+  async signal(message: string, keep: number, keepMs: number): Promise<void> {
+    await this.run(SIGNAL, [this.keys.signals], [message, `${keep}`, `${keepMs}`]);
+  }
+
+  /** The signals that are kept, oldest first. */
+  async signals(): Promise<StoredSignal[]> {
+    const [now, rows] = (await this.run(SIGNALS, [this.keys.signals], [])) as [string, [string, string[]][]];
+    return rows.map(([id, [, message = '']]) => ({ id, message, ageMs: Number(now) - timeOf(id) }));
   }
 
   /** How long a stream lives without a publish, in milliseconds; 0 for ever. */

@@ -1,3 +1,5 @@
+import { within } from './deadline.js';
+import { discard } from './discard.js';
 import type { SingleClient } from './redis-client.js';
 
 /** What a {@link Subscriber} tells. */
@@ -34,7 +36,7 @@ export class Subscriber {
     pingEveryMs: number,
   ) {
     this.pings = setInterval(() => this.ping(), pingEveryMs).unref();
-    this.within(this.connect(model)).catch((error: unknown) => this.lose(error));
+    within(timeoutMs, this.connect(model)).catch((error: unknown) => this.lose(error));
   }
 
   add(key: string): void {
@@ -51,7 +53,7 @@ export class Subscriber {
     if (this.isOver) return;
     this.isOver = true;
     clearInterval(this.pings);
-    if (this.client?.isOpen) this.client.destroy();
+    if (this.client) discard(this.client);
   }
 
   private async connect(model: Promise<SingleClient>): Promise<void> {
@@ -64,7 +66,7 @@ export class Subscriber {
     client.on('end', () => this.lose(new Error('the connection has ended')));
     client.on('sharded-channel-moved', (key: string) => this.keys.has(key) && this.events.moved(key));
     await client.connect();
-    if (this.isOver) return client.destroy();
+    if (this.isOver) return;
     this.isConnected = true;
     for (const key of this.keys) this.subscribe(key);
   }
@@ -88,16 +90,8 @@ export class Subscriber {
 
   private ping(): void {
     if (this.client && this.isConnected) {
-      this.within(this.client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
+      within(this.timeoutMs, this.client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
     }
-  }
-
-  private within(work: Promise<unknown>): Promise<unknown> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs).unref();
-    });
-    return Promise.race([work, late]).finally(() => clearTimeout(timer));
   }
 
   private lose(error: unknown): void {

@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { SsePublishSettings } from '../../lib/backplane/backplane.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 import type { SseRedisOptions } from '../../lib/redis/redis-backplane-options.js';
@@ -18,6 +20,12 @@ interface Node {
   readonly received: Received[];
 }
 
+/** Instead of `describeWith`, for what only root may do. */
+function skipped(_: unknown, subject: string, specs: () => void): void {
+  process.stderr.write(`skipped: "${subject}" needs root\n`);
+  describe.skip(subject, specs);
+}
+
 describeWith('redis-server', 'three nodes and two publishers, when', (path) => {
   let server: RedisServer;
   let ledger: DeliveryLedger;
@@ -27,15 +35,19 @@ describeWith('redis-server', 'three nodes and two publishers, when', (path) => {
   async function begin(options: { aof?: boolean } = {}): Promise<void> {
     server = await RedisServer.start(path, options);
     cleanups.push(() => server.stop());
+    await join([undefined, undefined, undefined]);
+  }
+
+  async function join(urls: readonly (string | undefined)[]): Promise<void> {
     ledger = new DeliveryLedger();
-    for (let i = 0; i < 3; i++) nodes.push(await node());
+    for (const url of urls) nodes.push(await node(url));
     await Promise.all(nodes.map(({ received }) => until(() => received.includes('ready'), 'ready()')));
     for (const { received } of nodes) received.length = 0;
   }
 
-  async function node(): Promise<Node> {
-    const link = await TcpProxy.to(server.port);
-    const backplane = new RedisBackplane({ url: link.url, ...fast });
+  async function node(url?: string): Promise<Node> {
+    const link = await TcpProxy.to(url === undefined ? server.port : 0);
+    const backplane = new RedisBackplane({ url: url ?? link.url, ...fast });
     const received: Received[] = [];
     backplane.subscribe(channel, {
       ready: () => received.push('ready'),
@@ -76,6 +88,15 @@ describeWith('redis-server', 'three nodes and two publishers, when', (path) => {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
+  }
+
+  async function healthIs(isUp: boolean, { backplane }: Node): Promise<void> {
+    let health: { isUp: boolean } | undefined;
+    const asked = (async () => {
+      while (health?.isUp !== isUp) health = await backplane.health();
+    })();
+    await until(() => health?.isUp === isUp, `health says ${isUp ? 'up' : 'degraded'}`);
+    await asked;
   }
 
   const publishedMore = async (count: number) => {
@@ -204,6 +225,48 @@ describeWith('redis-server', 'three nodes and two publishers, when', (path) => {
     expect(verdict.gaps).toBeGreaterThanOrEqual(3);
   });
 
+  // A proxy ends connections or holds bytes back; here packets are lost, and the kernel sends them again and again.
+  (process.getuid?.() === 0 ? describeWith : skipped)('ip', 'Redis is in a network namespace and', () => {
+    const name = `sse${process.pid}`;
+    const ip = (...words: string[]) => execFileSync('ip', words, { stdio: 'pipe' });
+    /** A link to the namespace; this side has the address `<net>.1`, Redis has `<net>.2`. */
+    const lay = (at: string, net: string) => {
+      ip('link', 'add', `${name}${at}`, 'type', 'veth', 'peer', 'name', `${name}${at}p`, 'netns', name);
+      ip('addr', 'add', `${net}.1/30`, 'dev', `${name}${at}`);
+      ip('link', 'set', `${name}${at}`, 'up');
+      ip('-n', name, 'addr', 'add', `${net}.2/30`, 'dev', `${name}${at}p`);
+      ip('-n', name, 'link', 'set', `${name}${at}p`, 'up');
+    };
+
+    it('answers one node no more, it notices by itself and catches up', async () => {
+      cleanups.push(() => ip('netns', 'del', name));
+      ip('netns', 'add', name);
+      lay('a', '10.213.78');
+      lay('b', '10.213.79');
+      const [good, bad] = ['redis://10.213.78.2:6379', 'redis://10.213.79.2:6379'];
+      const child = spawn(
+        'ip',
+        ['netns', 'exec', name, path, '--bind', '0.0.0.0', '--protected-mode', 'no', '--save', ''],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      const exited = once(child, 'exit');
+      cleanups.push(() => {
+        child.kill('SIGKILL');
+        return exited;
+      });
+      await once(child.stdout, 'data');
+      await join([good, good, bad]);
+      const verdict = await scenario('link half-open in a network namespace', async () => {
+        ip('-n', name, 'route', 'add', 'blackhole', '10.213.79.1/32');
+        await publishedMore(500);
+        await healthIs(false, nodes[2]!);
+        ip('-n', name, 'route', 'del', 'blackhole', '10.213.79.1/32');
+      });
+      expect(verdict).toMatchObject({ gaps: 0, delivered: verdict.published * 3 });
+      await healthIs(true, nodes[2]!);
+    });
+  });
+
   it('Redis is away, a publish has an outcome in time, and no queue grows', async () => {
     await begin();
     await server.kill();
@@ -226,6 +289,7 @@ describeWith('redis-server', 'three nodes and two publishers, when', (path) => {
     await until(() => nodes[0]!.received.includes('first after'), 'the first event after');
     expect(nodes[0]!.received.filter((one) => one !== GAP)).toEqual(['first after']);
     await until(() => nodes.every(({ received }) => received.includes('first after')), 'all are back');
+    await healthIs(true, nodes[0]!);
     expect(await backplane.health()).toMatchObject({ isUp: true, details: { status: 'up' } });
   });
 });

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Controller, Module, Param, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { createCluster, type RedisClusterOptions } from 'redis';
 import {
   Sse,
   SseBroadcaster,
@@ -14,7 +15,16 @@ import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 
 // One node of several: started by startNode(), told what to do over IPC.
 
-const { NODE_REDIS_URL = '', NODE_PORT = '0' } = process.env;
+const { NODE_REDIS_URL = '', NODE_REDIS_CLUSTER, NODE_PORT = '0' } = process.env;
+
+const backplane = new RedisBackplane({
+  ...(NODE_REDIS_CLUSTER === undefined
+    ? { url: NODE_REDIS_URL }
+    : { client: createCluster(JSON.parse(NODE_REDIS_CLUSTER) as RedisClusterOptions) }),
+  publishTimeoutMs: 800,
+  checkIntervalMs: 300,
+  producerTtlMs: 600,
+});
 
 @Controller()
 class FeedController {
@@ -34,12 +44,8 @@ class FeedController {
 @Module({
   imports: [
     SseModule.forRoot({
-      backplane: new RedisBackplane({
-        url: NODE_REDIS_URL,
-        publishTimeoutMs: 800,
-        checkIntervalMs: 300,
-        producerTtlMs: 600,
-      }),
+      backplane,
+      ping: { intervalMs: 400 },
       history: { maxEvents: 50_000 },
       shutdown: { gracePeriodMs: 1_000, retryMs: { min: 50, max: 1_000 } },
     }),
@@ -85,6 +91,16 @@ const commands = {
     isOver = true;
     await publishing;
   },
+  /** Once, and what comes of it in how many milliseconds. */
+  async attempt({ channel, data }: { channel: string; data: string }) {
+    const startedAt = performance.now();
+    const outcome = await broadcaster.publish(channel, { data }).then(
+      () => 'stored',
+      (error: { code: string }) => error.code,
+    );
+    return { outcome, ms: performance.now() - startedAt };
+  },
+  health: () => backplane.health(),
   publish: ({ channel, data }: { channel: string; data: string }) => insist(channel, data),
   async produce({ channel }: { channel: string }) {
     await broadcaster.produce(
@@ -110,4 +126,6 @@ process.on(
     );
   },
 );
+// Whoever started it is gone, without having ended it.
+process.on('disconnect', () => process.exit(1));
 process.send?.({ url: await app.getUrl() });

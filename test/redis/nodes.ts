@@ -12,6 +12,9 @@ export interface AppNode {
   output(): string;
 }
 
+/** The url of a server, or the options of a cluster client. */
+export type NodeTarget = string | { readonly rootNodes: readonly { url: string }[]; readonly nodeAddressMap: object };
+
 interface NodeMessage {
   readonly url?: string;
   readonly acknowledged?: string;
@@ -23,13 +26,17 @@ interface NodeMessage {
 
 /** @param onAcknowledged told of every event that the node has published */
 export async function startNode(
-  redisUrl: string,
+  redis: NodeTarget,
   onAcknowledged: (data: string, id: string) => void,
   port = 0,
 ): Promise<AppNode> {
   const root = process.cwd();
   const child = fork(join(root, 'test/redis/node-app.ts'), {
-    env: { ...process.env, NODE_REDIS_URL: redisUrl, NODE_PORT: `${port}` },
+    env: {
+      ...process.env,
+      NODE_PORT: `${port}`,
+      ...(typeof redis === 'string' ? { NODE_REDIS_URL: redis } : { NODE_REDIS_CLUSTER: JSON.stringify(redis) }),
+    },
     execArgv: ['--disable-warning=ExperimentalWarning', '--import', join(root, 'test/support/ts-loader.mjs')],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -13,10 +13,12 @@ writeFileSync(
   http {
     access_log off;
     ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ')}
+    # By default a node that refused one connection is left alone for 10 seconds. In a rolling restart none would be left
+    # then, and a 502 ends an EventSource for good. Like this the next node is asked at once.
     upstream nodes { server 127.0.0.1:3001 max_fails=0; server 127.0.0.1:3002 max_fails=0; }
     server {
       listen 127.0.0.1:8080;
-      location / { proxy_pass http://nodes; proxy_http_version 1.1; proxy_set_header Connection ''; }
+      location / { proxy_pass http://nodes; proxy_http_version 1.1; proxy_set_header Connection ''; proxy_connect_timeout 1s; }
     }
   }`,
 );
