@@ -21,10 +21,10 @@ export interface SseSubscribeOptions {
    * moves the client's position.
    */
   filter?: (event: SseStoredEvent) => boolean;
-  /** Told of each connection that starts to be fed. */
-  onSubscribe?: (connection: SseConnection) => void;
-  /** Told, once, of each of them that is fed no longer. */
-  onUnsubscribe?: (connection: SseConnection) => void;
+  /** Told of each connection that starts to be fed. A failure, also of its promise, ends the stream. */
+  onSubscribe?: (connection: SseConnection) => void | Promise<void>;
+  /** Told, once, of each of them that is fed no longer. A failure is logged. */
+  onUnsubscribe?: (connection: SseConnection) => void | Promise<void>;
 }
 
 /** A subscription, with nothing left out. */

@@ -3,27 +3,26 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection, Feed } from '../connection/connection.js';
 import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
-import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
+import { encodeEvent } from '../protocol/encoder.js';
 import type { Frame } from '../protocol/frame.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
+import { isThenable } from '../source/thenable.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { ChannelSet } from './channel-set.js';
 import type { ChannelWatcher } from './channel.js';
 import type { LiveGroup, LiveReader } from './live-group.js';
+import { OwnText } from './own-text.js';
 import type { PatientStream } from './patient-reader.js';
 import { Place } from './place.js';
-import { formatVector, parseResume } from './position-vector.js';
+import { parseResume } from './position-vector.js';
 import type { SubscriptionPlan } from './sse-subscription.js';
-import { readFrame, storedFrame } from './stored-event.js';
+import { storedFrame } from './stored-event.js';
 
 /** How much is written before the socket is asked again, in bytes. */
 const SLICE_BYTES = 65_536;
 
 /** Entries asked of the backplane at a time. */
 const PAGE_ENTRIES = 100;
-
-/** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
-const EXCLUDED_EVENTS = 100;
 
 /**
  * One connection's place in some channels. It finds where to begin, replays, hands over to live, and falls back to
@@ -42,7 +41,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   private isStarted = false;
   private isSnapshotDue = false;
   private isAnnounced = false;
-  private excluded = 0;
+  private readonly own: OwnText;
 
   constructor(
     readonly connection: Connection,
@@ -51,6 +50,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     private readonly end: StreamEnd,
   ) {
     this.places = plan.names.map((name) => new Place(channels.get(name)));
+    this.own = new OwnText(this.places, plan.filter);
   }
 
   start(): void {
@@ -58,7 +58,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.connection.attach(this);
     if (this.isStopped) return;
     this.isAnnounced = true;
-    this.plan.onSubscribe?.(this.connection);
+    this.follow(this.plan.onSubscribe?.(this.connection));
     this.pump();
   }
 
@@ -70,7 +70,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.group?.quit(this);
     if (!this.isAnnounced) return;
     try {
-      this.plan.onUnsubscribe?.(this.connection);
+      this.follow(this.plan.onUnsubscribe?.(this.connection));
     } catch (error) {
       // The connection is on its way out, and must get there.
       this.end.report(error);
@@ -172,7 +172,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       const frame = log.frameAt(cursor);
       bytes += frame.byteLength;
       if (this.isShared) frames.push(frame);
-      else text += this.ownText(place, frame, log.positionAt(cursor));
+      else text += this.own.of(place, frame, log.positionAt(cursor), this.connection.options.lineEnding);
     }
     place.moveTo(cursor);
     if (this.isShared) this.connection.writeShared(WireText.join(frames), frames.length, performance.now());
@@ -184,41 +184,18 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     return this.places.length === 1 && !this.plan.filter;
   }
 
-  /** An event with this connection's own id around it, or nothing where the filter leaves it out. */
-  private ownText(place: Place, frame: Frame, position: string): string {
-    const { lineEnding } = this.connection.options;
-    place.position = position;
-    if (this.isExcluded(frame, position)) {
-      if (++this.excluded < EXCLUDED_EVENTS) return '';
-      this.excluded = 0;
-      return encodeEventWithId({ id: 0 }, this.wireId, { lineEnding });
-    }
-    this.excluded = 0;
-    return this.isShared ? frame.text(lineEnding) : frame.withId(lineEnding, this.wireId);
-  }
-
-  private isExcluded(frame: Frame, position: string): boolean {
-    const { filter } = this.plan;
-    if (!filter) return false;
-    const event = readFrame(frame, position);
-    // An end and a comment are no events: there is nothing in them that a filter could look at.
-    return (event.type !== undefined || event.data !== undefined) && !filter(event);
-  }
-
-  private get wireId(): string {
-    const { places } = this;
-    return places.length > 1 ? formatVector(places) : (places[0]?.position ?? '');
-  }
-
   /** The log has moved past this reader. */
   private fallBack(place: Place): void {
     const { channel } = place;
     const { slowClient } = channel.settings;
     const reason = channel.reasonFor(place.cursor);
+    if (reason === 'slow_client') {
+      if (slowClient === 'disconnect') return this.connection.end(closeReason('slow_client'));
+      // `sendLatest()` has all that it needs.
+      if (channel.latest && channel.latest.lost < place.cursor) return;
+    }
     if (this.channels.backplane.retains) place.isRefilling = true;
-    else if (reason !== 'slow_client' || slowClient === 'skip') place.miss(reason);
-    else if (slowClient === 'disconnect') this.connection.end(closeReason('slow_client'));
-    else if (!channel.latest || channel.latest.lost >= place.cursor) place.miss('slow_client');
+    else place.miss(reason);
   }
 
   /** Catches up with the log by the newest event of each key; nothing without a newer one is missing. */
@@ -229,7 +206,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     for (const { number, position, frame } of latest?.from(place.cursor) ?? []) {
       // From here on the log has them all.
       if (number >= log.first || text.length >= SLICE_BYTES) break;
-      text += this.ownText(place, frame, position);
+      text += this.own.of(place, frame, position, this.connection.options.lineEnding);
       place.cursor = number + 1;
       events++;
     }
@@ -274,7 +251,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     let reason: SseGapReason = 'foreign';
     for (const place of places) {
       const isInLog = place.channel.log.cursorAfter(position) !== undefined;
-      const { gap } = isInLog ? {} : await this.channels.backplane.read(place.channel.name, position, 1);
+      const page = isInLog
+        ? { gap: undefined }
+        : await this.channels.reader.read(this, place.channel.name, position, 1);
+      if (!page) return;
+      const { gap } = page;
       if (gap === undefined) {
         place.resumeAt(position);
         return this.tellPosition();
@@ -286,8 +267,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   private sendEntries(place: Place, entries: readonly SseBackplaneEntry[]): void {
     this.connection.commit();
+    const { lineEnding } = this.connection.options;
     let text = '';
-    for (const { position, event } of entries) text += this.ownText(place, storedFrame(event, position), position);
+    for (const { position, event } of entries) {
+      text += this.own.of(place, storedFrame(event, position), position, lineEnding);
+    }
     place.askedAt = undefined;
     this.connection.writeOwn(text, entries.length);
   }
@@ -304,27 +288,34 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     for (const [reason, places] of byReason) {
       const names = places.map(({ channel }) => channel.name);
       const data = { channel: names.length === 1 ? names[0] : names, reason };
-      text += this.withPosition({ type: this.channels.options.gapType, data: JSON.stringify(data) });
+      text += this.own.say(
+        { type: this.channels.options.gapType, data: JSON.stringify(data) },
+        this.connection.options,
+      );
     }
     this.isSnapshotDue = this.plan.snapshot !== undefined;
     this.connection.writeOwn(text, byReason.size);
   }
 
   private tellPosition(): void {
-    if (this.wireId !== '') this.connection.writeOwn(this.withPosition({ comment: '' }), 1);
+    const { own, connection } = this;
+    if (own.id !== '') connection.writeOwn(own.say({ comment: '' }, connection.options), 1);
   }
 
   private async sendSnapshot(): Promise<void> {
     this.isSnapshotDue = false;
     const state = await this.plan.snapshot?.();
-    if (!this.isStopped) this.connection.writeOwn(this.withPosition(toEventInit(state)), 1);
+    const { own, connection } = this;
+    if (!this.isStopped) connection.writeOwn(own.say(toEventInit(state), connection.options), 1);
   }
 
-  private withPosition(event: Parameters<typeof encodeEvent>[0]): string {
-    const { wireId, connection } = this;
-    return wireId === ''
-      ? encodeEvent(event, connection.options)
-      : encodeEventWithId(event, wireId, connection.options);
+  /** A hook may be async, and fail like that. */
+  private follow(returned: unknown): void {
+    if (!isThenable(returned)) return;
+    Promise.resolve(returned).catch((error: unknown) => {
+      if (this.isStopped) this.end.report(error);
+      else endWithFailure(this.connection, error, this.end);
+    });
   }
 
   private wait(pending: Promise<void>): void {

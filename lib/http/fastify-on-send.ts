@@ -46,8 +46,15 @@ function run(hook: Hook, reply: Reply): Promise<void> | undefined {
   return outcome ? void settle() : new Promise<void>((resolve) => (wake = resolve)).then(settle);
 }
 
+/** The same for all requests of one copy of Fastify: looked for once, and again for another copy's. */
+let contextKey: symbol | undefined;
+
 function hooksOf(request: object): readonly Hook[] {
-  const key = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
-  const context = key && (request as Record<symbol, { readonly onSend?: readonly Hook[] | null }>)[key];
+  if (!contextKey || !(contextKey in request)) contextKey = findContextKey(request);
+  const context = contextKey && (request as Record<symbol, { readonly onSend?: readonly Hook[] | null }>)[contextKey];
   return context?.onSend ?? [];
+}
+
+function findContextKey(request: object): symbol | undefined {
+  return Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Query } from '@nestjs/common';
+import { Controller, Logger, Query } from '@nestjs/common';
 import type { ChannelSet } from '../../lib/channel/channel-set.js';
 import { hashChannel } from '../../lib/channel/position-vector.js';
 import { ConnectionHub } from '../../lib/connection/connection-hub.js';
@@ -13,7 +13,7 @@ import { seeded } from './oracle.js';
 
 let snapshots: Gate;
 let handlers: Gate;
-let onSubscribe: (connection: SseConnection) => void;
+let onSubscribe: (connection: SseConnection) => void | Promise<void>;
 const joined: string[] = [];
 const left: string[] = [];
 
@@ -28,7 +28,7 @@ class Feeds {
     return this.broadcaster.subscribe(['a', 'b'], {
       onSubscribe: (connection) => {
         joined.push(connection.id);
-        onSubscribe(connection);
+        return onSubscribe(connection);
       },
       onUnsubscribe: (connection) => void left.push(connection.id),
       snapshot: async () => {
@@ -182,6 +182,40 @@ describe('who is in a channel', () => {
     expect(status).toBe(500);
     await expectNobody();
     expect(joined).toHaveLength(1);
+  });
+
+  it('is told of an async hook that fails, in the stream when that is open already, and leaves once', async () => {
+    await begin();
+    handlers.open();
+    snapshots.open();
+    backplane.ready.open();
+    let fail!: (error: Error) => void;
+    onSubscribe = () => new Promise((_, reject) => (fail = reject));
+    const client = await follow('/feed');
+    expect(await client.event()).toMatchObject({ data: 'state' });
+    fail(new Error('not this one'));
+    expect(await client.event()).toMatchObject({ event: 'error' });
+    await expectNobody();
+    expect(joined).toHaveLength(1);
+  });
+
+  it('has left when an async hook fails: that is logged, and nothing else happens', async () => {
+    await begin();
+    handlers.open();
+    snapshots.open();
+    backplane.ready.open();
+    let fail!: (error: Error) => void;
+    onSubscribe = () => new Promise((_, reject) => (fail = reject));
+    const client = await follow('/feed');
+    expect(await client.event()).toMatchObject({ data: 'state' });
+    client.leave();
+    await expectNobody();
+    const logged = new Promise((resolve) => {
+      Logger.overrideLogger({ log: resolve, error: resolve, warn: resolve });
+    });
+    fail(new Error('not this one'));
+    expect(await logged).toMatchObject({ message: 'not this one' });
+    Logger.overrideLogger(false);
   });
 
   it.each(platforms)(

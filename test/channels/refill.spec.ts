@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
-import { Sse, SseBroadcaster, SseModule } from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseModule, type SseModuleOptions } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';
@@ -28,17 +28,19 @@ describe('a store that keeps more than this node does', () => {
   const clients: Client[] = [];
   let published: number;
 
-  beforeEach(async () => {
+  const restart = async (options: SseModuleOptions = {}) => {
+    await running?.app.close();
     published = 0;
     snapshots.gate = new Gate();
     backplane = new GatedBackplane();
     backplane.ready.open();
     running = await start(platforms[0]!, {
-      imports: [SseModule.forRoot({ ping: false, backplane, history: { maxEvents: 5 } })],
+      imports: [SseModule.forRoot({ ping: false, backplane, history: { maxEvents: 5 }, ...options })],
       controllers: [Feeds],
     });
     broadcaster = running.app.get(SseBroadcaster);
-  });
+  };
+  beforeEach(() => restart());
   afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
     await running.app.close();
@@ -84,5 +86,31 @@ describe('a store that keeps more than this node does', () => {
     expect(await data(client, 600)).toEqual(numbers(1, 601));
     await publish(1);
     expect(await data(client, 1)).toEqual(['601']);
+  });
+
+  describe('is not asked for what a slow client shall not have', () => {
+    /** A client that the log has moved past. */
+    const slow = async (slowClient: SseModuleOptions['slowClient']) => {
+      await restart({ slowClient: slowClient! });
+      const client = await follow();
+      await until(() => snapshots.gate.arrived === 1);
+      await publish(12);
+      snapshots.gate.open();
+      return client;
+    };
+
+    it('disconnect: it is cut off, and comes back to all of it', async () => {
+      const client = await slow('disconnect');
+      await expect(client.events(14)).rejects.toThrow();
+      expect(backplane.reading.arrived).toBe(0);
+    });
+
+    it('latest: it gets the newest of each key, and then what the log has', async () => {
+      const client = await slow({ latest: ({ data }) => (Number(data) < 3 ? Number(data) : 'other') });
+      expect(await data(client, 9)).toEqual(['state', '0', '1', '2', ...numbers(7, 12)]);
+      expect(backplane.reading.arrived).toBe(0);
+      await publish(1);
+      expect(await data(client, 1)).toEqual(['12']);
+    });
   });
 });

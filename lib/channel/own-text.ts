@@ -1,0 +1,56 @@
+import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
+import type { Frame } from '../protocol/frame.js';
+import type { LineEnding } from '../protocol/line-ending.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import type { Place } from './place.js';
+import { formatVector } from './position-vector.js';
+import { readFrame, type SseStoredEvent } from './stored-event.js';
+
+/** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
+const EXCLUDED_EVENTS = 100;
+
+/**
+ * What one subscription's client gets that is not everybody's: ids of its own, and not all events.
+ *
+ * @internal
+ */
+export class OwnText {
+  private excluded = 0;
+
+  constructor(
+    private readonly places: readonly Place[],
+    private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
+  ) {}
+
+  /** Where the client stands, as it is told; empty when there is nothing to tell. */
+  get id(): string {
+    const { places } = this;
+    return places.length > 1 ? formatVector(places) : (places[0]?.position ?? '');
+  }
+
+  /** An event of a channel, or nothing where the filter leaves it out. Moves the place. */
+  of(place: Place, frame: Frame, position: string, lineEnding: LineEnding): string {
+    place.position = position;
+    if (this.isExcluded(frame, position)) {
+      if (++this.excluded < EXCLUDED_EVENTS) return '';
+      this.excluded = 0;
+      return encodeEventWithId({ id: 0 }, this.id, { lineEnding });
+    }
+    this.excluded = 0;
+    return this.places.length === 1 ? frame.text(lineEnding) : frame.withId(lineEnding, this.id);
+  }
+
+  /** An event of the subscription itself: a gap, a snapshot. */
+  say(event: SseEventInit, options: Parameters<typeof encodeEvent>[1]): string {
+    const { id } = this;
+    return id === '' ? encodeEvent(event, options) : encodeEventWithId(event, id, options);
+  }
+
+  private isExcluded(frame: Frame, position: string): boolean {
+    const { filter } = this;
+    if (!filter) return false;
+    const event = readFrame(frame, position);
+    // An end and a comment are no events: there is nothing in them that a filter could look at.
+    return (event.type !== undefined || event.data !== undefined) && !filter(event);
+  }
+}
