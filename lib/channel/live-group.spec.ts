@@ -8,7 +8,7 @@ import type { LiveGroup, LiveReader } from './live-group.js';
 /** A reader whose socket takes `room` writes, and which does `then` after each. */
 class Reader implements LiveReader {
   liveIndex = -1;
-  readonly writes: SharedBytes[] = [];
+  readonly writes: (SharedBytes | string)[] = [];
   events = 0;
   cursors: readonly number[] | undefined;
   then: (() => void) | undefined;
@@ -16,21 +16,24 @@ class Reader implements LiveReader {
   readonly connection: Connection;
 
   constructor(room = Infinity) {
+    const written = (shared: SharedBytes | string, events: number) => {
+      room--;
+      this.writes.push(shared);
+      this.events += events;
+      this.then?.();
+    };
     this.connection = {
+      options: { lineEnding: '\n' },
       get isWritable() {
         return room > 0;
       },
-      writeShared: (shared: SharedBytes, events: number) => {
-        room--;
-        this.writes.push(shared);
-        this.events += events;
-        this.then?.();
-      },
+      writeShared: written,
+      writeOwn: written,
     } as unknown as Connection;
   }
 
   get text(): string {
-    return this.writes.map((shared) => shared.bytes('\n').toString()).join('');
+    return this.writes.map((write) => (typeof write === 'string' ? write : `${write.bytes('\n')}`)).join('');
   }
 
   fellBehind(cursors: readonly number[]): void {

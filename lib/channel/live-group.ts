@@ -1,5 +1,4 @@
 import type { Connection } from '../connection/connection.js';
-import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { Channel } from './channel.js';
 import { formatVector } from './position-vector.js';
@@ -95,14 +94,28 @@ export class LiveGroup {
 
   private flush(): void {
     const { channels, readers, cursors: before } = this;
-    // More was published from within a flush than the log keeps.
-    if (channels.some(({ log }, i) => before[i]! < log.first)) return this.dissolve();
-    const after = channels.map(({ log }) => log.next);
+    const after: number[] = [];
     let events = 0;
-    for (let i = 0; i < after.length; i++) events += after[i]! - before[i]!;
-    const shared = this.textBetween(before, after);
-    const now = performance.now();
+    for (let i = 0; i < channels.length; i++) {
+      const { first, next } = channels[i]!.log;
+      // More was published from within a flush than the log keeps.
+      if (before[i]! < first) return this.dissolve();
+      after.push(next);
+      events += next - before[i]!;
+    }
+    const text = this.textBetween(before, after);
     this.isFlushing = true;
+    if (readers.length === 1) this.writeOne(text, events, before, after);
+    else this.writeAll(new WireText(text), events, before, after);
+    this.isFlushing = false;
+    this.cursors = after;
+    if (this.holes > 0) this.compact();
+    this.closeIfEmpty();
+  }
+
+  private writeAll(shared: WireText, events: number, before: readonly number[], after: readonly number[]): void {
+    const { readers } = this;
+    const now = performance.now();
     for (let i = 0, count = readers.length; i < count; i++) {
       const reader = readers[i];
       if (!reader) continue;
@@ -112,29 +125,34 @@ export class LiveGroup {
       if (hadRoom) connection.writeShared(shared, events, now);
       if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
     }
-    this.isFlushing = false;
-    this.cursors = after;
-    if (this.holes > 0) this.compact();
-    this.closeIfEmpty();
   }
 
-  private textBetween(before: readonly number[], after: readonly number[]): WireText {
+  /** The socket encodes a string while it writes: a buffer for a single reader would be work for nothing. */
+  private writeOne(text: string, events: number, before: readonly number[], after: readonly number[]): void {
+    const reader = this.readers[0]!;
+    const { connection } = reader;
+    const { lineEnding } = connection.options;
+    const hadRoom = connection.isWritable;
+    if (hadRoom) connection.writeOwn(lineEnding === '\n' ? text : text.replaceAll('\n', lineEnding), events);
+    if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+  }
+
+  private textBetween(before: readonly number[], after: readonly number[]): string {
     const { channels, heads } = this;
-    const frames: Frame[] = [];
     let text = '';
     for (let i = 0; i < channels.length; i++) {
       const { log } = channels[i]!;
       for (let number = before[i]!; number < after[i]!; number++) {
         const frame = log.frameAt(number);
         if (channels.length === 1) {
-          frames.push(frame);
+          text += frame.text('\n');
         } else {
           heads[i]!.position = log.positionAt(number);
           text += frame.withId('\n', formatVector(heads));
         }
       }
     }
-    return channels.length === 1 ? WireText.join(frames) : new WireText(text);
+    return text;
   }
 
   private leave(reader: LiveReader, cursors: readonly number[]): void {
