@@ -33,7 +33,7 @@ class Reader implements LiveReader {
   }
 
   get text(): string {
-    return this.writes.map((write) => (typeof write === 'string' ? write : `${write.bytes('\n')}`)).join('');
+    return this.writes.map((write) => (typeof write === 'string' ? write : write.bytes('\n').toString())).join('');
   }
 
   fellBehind(cursors: readonly number[]): void {
