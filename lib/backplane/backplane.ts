@@ -115,7 +115,7 @@ export abstract class SseBackplane {
    * that error the event may still have been stored; a caller that tries again gives the same `key`.
    *
    * An event after an `end`, or a `start`, begins a new life: what was stored before is gone, and positions of the life
-   * before are answered with a gap.
+   * before are answered with a gap. An `end` after an `end` is none: nothing is stored, and its position is the first one's.
    *
    * @returns the event's position. At once, not as a promise, only if the listeners have been told of it already.
    */

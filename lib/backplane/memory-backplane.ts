@@ -52,6 +52,7 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
     const life = this.lives.get(channel) ?? newLife();
     const known = key === undefined ? undefined : life.keys?.get(key);
     if (known !== undefined) return known;
+    if (event.kind === 'end' && life.isEnded) return life.head;
     if (event.kind === 'start' || life.isEnded) begin(life);
     const previous = life.head;
     const position = `${life.epoch}-${++life.count}`;

@@ -24,7 +24,10 @@ export type SseChannelEvent<Events extends SseEventMap> = {
 }[keyof Events & string];
 
 /**
- * A channel with the types of its events, for `publish()` and `subscribe()`.
+ * A channel with the types of its events: `publish()` takes no others.
+ *
+ * What is read, by filters and `history()`, is not narrowed: its data is text, and there are events of other types in the
+ * store too, such as the one that tells of a failure of `produce()`, or what another version of the application published.
  *
  * @example
  * export const orders = defineChannel<{ created: Order; cancelled: { id: string } }>('orders');

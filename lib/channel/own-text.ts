@@ -1,7 +1,9 @@
+import { invalidOption } from '../protocol/check-option.js';
 import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
 import type { Frame } from '../protocol/frame.js';
 import type { LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
+import { isThenable } from '../source/thenable.js';
 import type { Place } from './place.js';
 import { formatVector } from './position-vector.js';
 import { readFrame, type SseStoredEvent } from './stored-event.js';
@@ -51,6 +53,10 @@ export class OwnText {
     if (!filter) return false;
     const event = readFrame(frame, position);
     // An end and a comment are no events: there is nothing in them that a filter could look at.
-    return (event.type !== undefined || event.data !== undefined) && !filter(event);
+    if (event.type === undefined && event.data === undefined) return false;
+    const isWanted: unknown = filter(event);
+    // A promise is true, whatever it resolves with: what was to be kept from the client would be sent.
+    if (isThenable(isWanted)) throw invalidOption('filter', isWanted, 'a function that answers at once');
+    return !isWanted;
   }
 }

@@ -40,7 +40,7 @@ export class Place {
       this.position = undefined;
       this.isRefilling = true;
     } else {
-      this.moveTo(from === 'earliest' ? log.first : log.next);
+      this.moveTo(from === 'earliest' ? log.oldest(performance.now()) : log.next);
     }
   }
 
@@ -51,10 +51,12 @@ export class Place {
   }
 
   /** Goes on after `position`; with none the channel is new to the client, and it begins with what comes. */
-  resumeAt(position: string | undefined): void {
-    if (position === undefined) return this.startFresh('live', true);
+  resumeAt(position: string | undefined, retains: boolean): void {
+    if (position === undefined) return this.startFresh('live', retains);
     this.position = position;
     this.isRefilling = !this.findInLog();
+    // What is too old is as good as gone, though the log has yet to drop it. A store knows by itself.
+    if (!this.isRefilling && !retains && this.cursor < this.channel.log.oldest(performance.now())) this.miss('trimmed');
   }
 
   /** @returns whether the log has the position, and the cursor was put behind it */

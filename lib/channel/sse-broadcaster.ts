@@ -15,8 +15,12 @@ import { ChannelSet } from './channel-set.js';
 import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
 import { MAX_CHANNELS } from './position-vector.js';
 import { ProductionRun, SseProduction } from './production.js';
+import { readLog, readStore } from './read-kept.js';
 import { SseSubscription, type SseSubscribeOptions } from './sse-subscription.js';
-import { readFrame, storedFrame, toStored, type SseStoredEvent } from './stored-event.js';
+import { toStored, type SseStoredEvent } from './stored-event.js';
+
+/** The first events of a channel, with room for what else a life begins with. */
+const EXISTS_PAGE = 10;
 
 /** A channel by its name, or as `defineChannel()` made it. */
 export type SseChannelRef = string | SseChannel<SseEventMap>;
@@ -55,6 +59,8 @@ export type SseTags = Readonly<Record<string, string | number | boolean>>;
 export class SseBroadcaster {
   private readonly set: ChannelSet;
   private readonly runs = new Map<string, ProductionRun>();
+  /** Nothing more is produced; the application may still have last words to publish. */
+  private isStopping = false;
   private isClosed = false;
 
   constructor(
@@ -82,6 +88,7 @@ export class SseBroadcaster {
   publish(channel: SseChannelRef, event: unknown, { key }: SsePublishOptions = {}): Promise<SseStoredEvent> {
     const name = nameOf(channel);
     const stored = toStored(toEventInit(event), this.options.serialize);
+    if (this.isClosed) return Promise.reject(closed());
     const position = this.store(name, stored, key);
     const { type, data } = stored;
     return typeof position === 'string'
@@ -92,7 +99,7 @@ export class SseBroadcaster {
   /**
    * A source for handlers: what comes in the channels from now on, or from where the client left off.
    *
-   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`
+   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`; `SSE_CLOSED` once the application has closed
    */
   subscribe(channels: SseChannelRef | readonly SseChannelRef[], options: SseSubscribeOptions = {}): SseSubscription {
     const names = [
@@ -105,41 +112,55 @@ export class SseBroadcaster {
         { value: names.length },
       );
     }
+    if (this.isClosed) throw closed();
     const from = oneOf('from', options.from ?? 'live', ['live', 'earliest'] as const);
     return new SseSubscription(this.set, { ...options, names, from });
   }
 
-  /** Marks the end of a channel: subscribers get what is left, and their streams complete. */
+  /** Marks the end of a channel: subscribers get what is left, and their streams complete. No effect when it has ended. */
   async end(channel: SseChannelRef): Promise<void> {
-    await this.store(nameOf(channel), { kind: 'end' });
+    const name = nameOf(channel);
+    if (this.isClosed) throw closed();
+    await this.store(name, { kind: 'end' });
   }
 
   /** Events that are kept, oldest first. Empty when `after` is not known any more. */
   async history(channel: SseChannelRef, { after, limit = 100 }: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
     const name = nameOf(channel);
     integerOption('limit', limit, 1, 10_000);
+    if (this.isClosed) throw closed();
+    const events: SseStoredEvent[] = [];
     if (this.backplane.retains) {
-      const { entries } = await this.backplane.read(name, after, limit);
-      return entries
-        .filter(({ event }) => event.kind === 'event')
-        .map(({ position, event }) => readFrame(storedFrame(event, position), position));
+      // One more, because the beginning of a life is an entry too.
+      for await (const { event } of readStore(this.backplane, name, limit + 1, after)) {
+        if (event && events.push(event) === limit) break;
+      }
+      return events;
     }
     const log = this.set.find(name)?.log;
-    const from = after === undefined ? log?.first : log?.cursorAfter(after);
-    const events: SseStoredEvent[] = [];
-    for (let n = from ?? Infinity; log && n < log.next && events.length < limit; n++) {
-      const event = readFrame(log.frameAt(n), log.positionAt(n));
-      if (event.type !== undefined || event.data !== undefined) events.push(event);
-    }
+    for (const event of log ? readLog(log, after) : []) if (events.push(event) === limit) break;
     return events;
   }
 
-  /** Whether the channel has events, on any node: what to answer 204 for otherwise. */
+  /**
+   * Whether there is something to read in the channel, or something is being produced into it, on any node: what to
+   * answer 204 for otherwise.
+   */
   async exists(channel: SseChannelRef): Promise<boolean> {
     const name = nameOf(channel);
+    if (this.isClosed) throw closed();
     if (this.runs.has(name)) return true;
-    if (!this.backplane.retains) return (this.set.find(name)?.log.size ?? 0) > 0;
-    return (await this.backplane.read(name, undefined, 1)).entries.length > 0;
+    if (!this.backplane.retains) {
+      const log = this.set.find(name)?.log;
+      return log !== undefined && !readLog(log).next().done;
+    }
+    // What has begun and not ended is produced on another node, also when it has not said anything yet.
+    let isGoingOn = false;
+    for await (const { event, isStart, isEnd } of readStore(this.backplane, name, EXISTS_PAGE)) {
+      if (event) return true;
+      isGoingOn = (isGoingOn || isStart) && !isEnd;
+    }
+    return isGoingOn;
   }
 
   /** How many connections of this node are subscribed to the channel. */
@@ -160,9 +181,9 @@ export class SseBroadcaster {
   async produce(channel: SseChannelRef, source: unknown): Promise<SseProduction> {
     const name = nameOf(channel);
     const runnable = toSource(source);
-    if (this.isClosed || this.runs.has(name)) {
+    if (this.isStopping || this.runs.has(name)) {
       runnable.cancel();
-      throw this.isClosed ? closed() : running(name);
+      throw this.isStopping ? closed() : running(name);
     }
     let release: (() => Promise<void>) | undefined;
     const run: ProductionRun = new ProductionRun(runnable, {
@@ -216,7 +237,7 @@ export class SseBroadcaster {
 
   /** Ends everything that is produced here, with an announced error. */
   async stopAll(): Promise<void> {
-    this.isClosed = true;
+    this.isStopping = true;
     const runs = [...this.runs.values()];
     for (const run of runs) run.fail(closed());
     await Promise.all(runs.map(({ done }) => done));
@@ -225,6 +246,7 @@ export class SseBroadcaster {
   /** Lets go of the backplane and of all channels. Never rejects. */
   async close(): Promise<void> {
     await this.stopAll();
+    this.isClosed = true;
     this.set.close();
     await this.backplane.close();
   }
@@ -311,5 +333,8 @@ function running(name: string): SseError {
 }
 
 function closed(): SseError {
-  return new SseError('SSE_CLOSED', 'The application is closing: nothing more is published or produced.');
+  return new SseError(
+    'SSE_CLOSED',
+    'The application is closing, or has closed: nothing more is published, produced or read.',
+  );
 }

@@ -21,10 +21,13 @@ export interface SseSubscribeOptions {
    * moves the client's position.
    */
   filter?: (event: SseStoredEvent) => boolean;
-  /** Told of each connection that starts to be fed. A failure, also of its promise, ends the stream. */
-  onSubscribe?: (connection: SseConnection) => void | Promise<void>;
+  /**
+   * Told of each connection that starts to be fed. What it returns is not used, and a promise not waited for; a failure,
+   * also of its promise, ends the stream.
+   */
+  onSubscribe?: (connection: SseConnection) => unknown;
   /** Told, once, of each of them that is fed no longer. A failure is logged. */
-  onUnsubscribe?: (connection: SseConnection) => void | Promise<void>;
+  onUnsubscribe?: (connection: SseConnection) => unknown;
 }
 
 /** A subscription, with nothing left out. */

@@ -15,6 +15,7 @@ describe('a stored event', () => {
     fc.assert(
       fc.property(type, data, (t, d) => {
         const event = stored({ type: t, data: d });
+        expect(event.data).toBe(d.replace(/\r\n|\r/g, '\n'));
         expect(readFrame(storedFrame(event, 'e-1'), 'e-1')).toEqual({
           id: 'e-1',
           type: t,

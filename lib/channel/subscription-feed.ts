@@ -98,11 +98,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.isStarted = true;
     const resume = parseResume(this.connection.lastEventId);
     const { places } = this;
+    const { retains } = this.channels.backplane;
     const known = resume.kind === 'vector' && places.some(({ hash }) => resume.positions.has(hash));
     for (const place of places) {
-      if (resume.kind === 'position') place.resumeAt(places.length === 1 ? resume.position : undefined);
-      else if (resume.kind === 'vector' && known) place.resumeAt(resume.positions.get(place.hash));
-      else if (resume.kind === 'fresh') place.startFresh(this.plan.from, this.channels.backplane.retains);
+      if (resume.kind === 'position') place.resumeAt(places.length === 1 ? resume.position : undefined, retains);
+      else if (resume.kind === 'vector' && known) place.resumeAt(resume.positions.get(place.hash), retains);
+      else if (resume.kind === 'fresh') place.startFresh(this.plan.from, retains);
       else place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
     }
     if (resume.kind === 'position' && places.length > 1) this.wait(this.adopt(resume.position));
@@ -257,7 +258,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       if (!page) return;
       const { gap } = page;
       if (gap === undefined) {
-        place.resumeAt(position);
+        place.resumeAt(position, this.channels.backplane.retains);
         return this.tellPosition();
       }
       if (gap !== 'foreign') reason = gap;

@@ -1,5 +1,6 @@
 import type { SseCloseReason } from './close-reason.js';
 import type { Connection } from './connection.js';
+import type { Outgoing } from './outgoing.js';
 
 /**
  * What the connections of one application share.
@@ -12,10 +13,10 @@ export interface ConnectionHost {
   remove(connection: Connection, reason: SseCloseReason): void;
   /** The id of a connection, made only when somebody asks. */
   idOf(number: number): string;
-  /** Calls `connection.flush()` at the end of this turn. */
-  flushLater(connection: Connection): void;
+  /** Calls `outgoing.flush()` at the end of this turn. */
+  flushLater(outgoing: Outgoing): void;
   /** Looks after bytes that the kernel did not take at once. */
-  watch(connection: Connection): void;
+  watch(outgoing: Outgoing): void;
   /** The headers were sent. */
   opened(connection: Connection): void;
   /** Counts events that an overflow policy dropped. */

@@ -3,6 +3,7 @@ import type { Http2Session } from 'node:http2';
 import type { SseCloseCode, SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { Connection } from './connection.js';
+import type { Outgoing } from './outgoing.js';
 import { WriteStallWatch } from './write-stall.js';
 
 /**
@@ -22,7 +23,7 @@ export class ConnectionHub implements ConnectionHost {
   private readonly stalls = new WriteStallWatch();
   private readonly prefix = randomBytes(6).toString('hex');
   private last = 0;
-  private unflushed: Connection[] = [];
+  private unflushed: Outgoing[] = [];
   private emptied: (() => void) | undefined;
   private readonly sessions = new Set<Http2Session>();
   private retryText: (() => string) | undefined;
@@ -58,13 +59,13 @@ export class ConnectionHub implements ConnectionHost {
     return `${this.prefix}-${number}`;
   }
 
-  flushLater(connection: Connection): void {
+  flushLater(outgoing: Outgoing): void {
     // A tick, not a macrotask: what a source yields in one go leaves together, and nothing waits for the next turn.
-    if (this.unflushed.push(connection) === 1) process.nextTick(() => this.flush());
+    if (this.unflushed.push(outgoing) === 1) process.nextTick(() => this.flush());
   }
 
-  watch(connection: Connection): void {
-    this.stalls.add(connection);
+  watch(outgoing: Outgoing): void {
+    this.stalls.add(outgoing);
   }
 
   opened(connection: Connection): void {
@@ -116,8 +117,8 @@ export class ConnectionHub implements ConnectionHost {
   }
 
   private flush(): void {
-    const connections = this.unflushed;
+    const unflushed = this.unflushed;
     this.unflushed = [];
-    for (const connection of connections) connection.flush();
+    for (const outgoing of unflushed) outgoing.flush();
   }
 }

@@ -10,7 +10,7 @@ import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
  * @internal
  */
 export class DirectWriter implements Writer {
-  private isCorked = false;
+  isCorked = false;
 
   constructor(
     private readonly res: ServerResponse,

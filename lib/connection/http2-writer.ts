@@ -9,6 +9,7 @@ import type { SharedBytes, Writer } from './writer.js';
  * @internal
  */
 export class Http2Writer implements Writer {
+  readonly isCorked = false;
   private readonly stream: ServerHttp2Stream;
 
   constructor(private readonly res: Http2ServerResponse) {

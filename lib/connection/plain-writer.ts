@@ -9,6 +9,7 @@ import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
  * @internal
  */
 export class PlainWriter implements Writer {
+  readonly isCorked = false;
   constructor(private readonly res: ServerResponse & { flush?: () => void }) {}
 
   get bufferedBytes(): number {

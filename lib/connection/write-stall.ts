@@ -1,5 +1,5 @@
 import { closeReason } from './close-reason.js';
-import type { Connection } from './connection.js';
+import type { Outgoing } from './outgoing.js';
 
 interface Progress {
   /** What the kernel has taken so far: what was handed over less what is pending. */
@@ -17,11 +17,11 @@ const LOOK_EVERY_MS = 1_000;
  * @internal
  */
 export class WriteStallWatch {
-  private readonly watched = new Map<Connection, Progress>();
+  private readonly watched = new Map<Outgoing, Progress>();
   private timer: NodeJS.Timeout | undefined;
   private everyMs = LOOK_EVERY_MS;
 
-  add(connection: Connection): void {
+  add(connection: Outgoing): void {
     const { writeTimeoutMs } = connection.options;
     if (writeTimeoutMs === false) return;
     connection.watched = true;
@@ -35,7 +35,7 @@ export class WriteStallWatch {
     this.timer = setInterval(() => this.look(), everyMs).unref();
   }
 
-  delete(connection: Connection): void {
+  delete(connection: Outgoing): void {
     connection.watched = false;
     this.watched.delete(connection);
     if (this.watched.size === 0) this.rest();

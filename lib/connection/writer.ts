@@ -23,6 +23,9 @@ export interface Writer {
   /** Bytes (or, for text, characters) that were written and that the kernel has not taken yet. */
   readonly bufferedBytes: number;
 
+  /** Whether what was written waits for `flush()`. */
+  readonly isCorked: boolean;
+
   /** Sends the headers. What is written before the next `flush()` may leave with them. */
   begin(): void;
 

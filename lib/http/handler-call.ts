@@ -1,5 +1,8 @@
 import type { Connection } from '../connection/connection.js';
-import { isThenable } from '../source/thenable.js';
+import { SseError } from '../protocol/sse-error.js';
+
+/** A method as `@Sse()` has wrapped it. */
+export type Callee = (...args: never[]) => unknown;
 
 /**
  * One call of a handler, as we follow it. Nest and its interceptors flatten promises and Observables, so by themselves
@@ -11,14 +14,20 @@ export interface HandlerCall {
   readonly connection: Connection;
   /** Nobody waits for the answer any more: the handler need not be called. */
   readonly isOver: boolean;
+  /** The method that was called. */
+  readonly callee: Callee | undefined;
+  /** The handler, `callee`, is called, unless the call is over. */
+  begin(callee: Callee): void;
+  /** Nest calls the handler again: whoever is above, or below, has given the last call up. */
+  again(): void;
   /**
-   * The handler has returned, or its promise has resolved. Called in the handler's own async context, so that what a
-   * source does when it is started sees the handler's `AsyncLocalStorage`.
+   * The handler has returned, a promise perhaps. What becomes of its source happens in the handler's own async context,
+   * so that it sees the handler's `AsyncLocalStorage`.
    *
    * @returns what the interceptors, and Nest, get to see
    */
-  settled(value: unknown): unknown;
-  /** The handler has thrown, or its promise was rejected. */
+  returned(value: unknown): unknown;
+  /** The handler has thrown. */
   threw(error: unknown): unknown;
 }
 
@@ -29,43 +38,72 @@ export interface Arrivals {
 
 const CALL = Symbol.for('nestjs-event-stream.call');
 
+/** A method: it was called, and answered for. `null`: what is called is not, or no more, a stream of ours. */
+type Word = HandlerCall | Arrivals | Callee | null;
+
 interface Slot {
-  [CALL]?: HandlerCall | Arrivals | undefined;
+  [CALL]?: Word;
 }
 
 /** Leaves word for the handler that is about to be called with `response`. */
-export function expectCall(response: object, call: HandlerCall | Arrivals): void {
-  slotOf(response)[CALL] = call;
+export function expectCall(response: object, word: Word): void {
+  slotOf(response)[CALL] = word;
 }
 
-/** The call of `handler` that is about to be made. */
-export function expectedCall(response: object, handler: object): HandlerCall | undefined {
+/** Whether nobody has taken this request over from `arrivals` yet. */
+export function isExpectedBy(arrivals: Arrivals, response: object): boolean {
+  return slotOf(response)[CALL] === arrivals;
+}
+
+/**
+ * The call that is about to be made by Nest; `null` if it is that of any method.
+ *
+ * @throws {SseError} `SSE_NOT_CONFIGURED` when there is no word of it, neither way
+ */
+export function expectedCall(response: object, handler: object): HandlerCall | null {
   const slot = slotOf(response);
-  const call = slot[CALL];
-  return call && 'arrive' in call ? (slot[CALL] = call.arrive(handler, response)) : call;
+  const last = slot[CALL];
+  if (last && 'callee' in last && last.callee) last.again();
+  const word = slot[CALL];
+  if (word === undefined) throw lostWord();
+  if (typeof word === 'function') return null;
+  return word && 'arrive' in word ? (slot[CALL] = word.arrive(handler, response)) : word;
 }
 
 /**
  * Calls a handler by `call`, and tells who waits for it. Without anybody (a unit test calls the method) it changes
  * nothing.
  */
-export function callHandler(response: unknown, handler: object, call: () => unknown): unknown {
+export function callHandler(response: unknown, handler: Callee, call: () => unknown): unknown {
   if (typeof response !== 'object' || response === null) return call();
+  const { [CALL]: word } = slotOf(response);
+  // Nest calls it again when it has been answered for: there is nobody to stream to.
+  if (word === handler) return undefined;
+  if (isCalledBy(word, handler)) return call();
   const expected = expectedCall(response, handler);
   if (!expected) return call();
-  // Once: the handler may call another decorated method with the same response.
-  slotOf(response)[CALL] = undefined;
-  if (expected.isOver) return expected.settled(undefined);
+  expected.begin(handler);
+  if (expected.isOver) return expected.returned(undefined);
   let value: unknown;
   try {
     value = call();
   } catch (error) {
     return expected.threw(error);
   }
-  if (!isThenable(value)) return expected.settled(value);
-  return Promise.resolve(value).then(
-    (settled) => expected.settled(settled),
-    (error: unknown) => expected.threw(error),
+  return expected.returned(value);
+}
+
+/** Whether it is a handler that calls another decorated method, with the same response. */
+function isCalledBy(word: Word | undefined, handler: Callee): boolean {
+  return !!word && 'callee' in word && word.callee !== undefined && word.callee !== handler;
+}
+
+/** Without it the method would be called as any other, and Nest would send its source as JSON, or wait for its end. */
+function lostWord(): SseError {
+  return new SseError(
+    'SSE_NOT_CONFIGURED',
+    '@Sse(), @SseClient() and @SseSignal() do not know of this request. Either the method has no @Sse(), or something ' +
+      'has replaced `response.locals` after the guards: add to it instead (`response.locals.user = user`).',
   );
 }
 

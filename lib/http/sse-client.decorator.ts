@@ -14,8 +14,9 @@ export const SseClient = createParamDecorator((_: unknown, context: ExecutionCon
 /** The connection of the request that `context` is about. */
 export function currentConnection(context: ExecutionContext): Connection {
   const call = expectedCall(context.switchToHttp().getResponse(), context.getHandler());
-  if (!call) {
-    throw new SseError('SSE_NOT_CONFIGURED', '@SseClient() and @SseSignal() work in methods with @Sse() only.');
-  }
-  return call.connection;
+  if (call) return call.connection;
+  throw new SseError(
+    'SSE_NOT_CONFIGURED',
+    'There is no stream for @SseClient() and @SseSignal(): the method has @Redirect(), or was answered for already.',
+  );
 }

@@ -49,7 +49,8 @@ export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}
 
 /**
  * The interceptors of a handler, as Nest keeps them. `UseInterceptors()` makes a new list of the old one and its own, and
- * in that one ours comes first: only then there is somebody below it. Alone it would cost each request a third, for nothing.
+ * in that one ours comes before its own: somebody is below it. Alone it would cost each request a third, for nothing. Nest
+ * walks the list too, so that behind others of the method, all above, ours is applied for nothing: that chain is paid for.
  */
 class Interceptors extends Array<unknown> {
   static startingWith(handler: object): Interceptors {

@@ -18,9 +18,8 @@ export class SseGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    if (!this.routes.routeOf(context.getHandler()).isRedirect) {
-      expectCall(context.switchToHttp().getResponse<object>(), this.routes);
-    }
+    const { isRedirect } = this.routes.routeOf(context.getHandler());
+    expectCall(context.switchToHttp().getResponse<object>(), isRedirect ? null : this.routes);
     return true;
   }
 }

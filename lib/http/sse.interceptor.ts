@@ -7,6 +7,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
+import { isExpectedBy } from './handler-call.js';
 import { configured } from './sse.guard.js';
 import { StreamRoutes } from './stream-routes.js';
 
@@ -28,11 +29,13 @@ export class SseInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const handler = context.getHandler();
-    if (this.routes.routeOf(handler).isRedirect) return next.handle();
     const response = context.switchToHttp().getResponse<object>();
+    // No stream, or another of us stands above: then it lets all below it map.
+    if (!isExpectedBy(this.routes, response)) return next.handle();
     // Now, not when subscribed to: it keeps the async context of whoever is above, e.g. `storage.run(store, next.handle)`.
     const handled = next.handle();
-    return new Observable((subscriber) => this.routes.take(handler, response, subscriber).follow(handled, subscriber));
+    return new Observable((subscriber) =>
+      this.routes.take(context.getHandler(), response, subscriber).follow(handled, subscriber),
+    );
   }
 }

@@ -10,10 +10,11 @@ import type { Writer } from '../connection/writer.js';
 import { integerOption } from '../protocol/check-option.js';
 import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
+import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
 import { acceptsEventStream } from './accept.js';
 import { NO_HEADERS, type Exchange } from './exchange.js';
-import { expectCall, type Arrivals, type HandlerCall } from './handler-call.js';
+import { expectCall, type Arrivals, type Callee, type HandlerCall } from './handler-call.js';
 import { HandlerChain, type ChainListener } from './handler-chain.js';
 import { Outcome, type Waiter } from './outcome.js';
 import { headerOf, isGone, watchClose } from './raw-exchange.js';
@@ -37,6 +38,7 @@ export interface StreamRoute {
  */
 export class StreamRequest implements Opening, HandlerCall, ChainListener {
   readonly connection: Connection;
+  callee: Callee | undefined;
   /** The interceptors below, if there are any. */
   private chain: HandlerChain | undefined;
   private json: SseJsonAnswer | undefined;
@@ -74,15 +76,27 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
     this.chain.subscribe(handled, this);
   }
 
-  settled(value: unknown): unknown {
-    if (this.isOver) this.discard(value);
-    else if (this.chain) return this.mapped(value, this.chain);
-    else this.answer(value);
-    return this.outcome;
+  begin(callee: Callee): void {
+    this.callee = callee;
+    if (this.isDone) this.forget();
+  }
+
+  again(): void {
+    this.callee = undefined;
+    if (!this.chain) this.givenUp();
+  }
+
+  returned(value: unknown): unknown {
+    if (!isThenable(value)) return this.settled(value);
+    // A promise for a promise: a decorator above may wait for the handler, to end a transaction for example.
+    return Promise.resolve(value).then(
+      (settled) => this.settled(settled),
+      (error: unknown) => this.threw(error),
+    );
   }
 
   threw(error: unknown): unknown {
-    // The interceptors below come first: they may catch it.
+    // The interceptors below come first: they may catch it, or try again.
     if (this.chain) throw error;
     this.failed(error);
     return this.outcome;
@@ -111,9 +125,11 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
   abandon({ code, reason, error }: SseCloseReason): void {
     if (this.isDone) {
       // Answered without a stream, or given up from above.
+    } else if (this.exchange.isEnded) {
+      // By somebody else: what he has said is on its way.
+      this.done();
     } else if (code === 'source_failed') {
-      if (this.exchange.isEnded) this.done();
-      else this.done(error ?? new Error(reason));
+      this.done(error ?? new Error(reason));
     } else if (code === 'source_completed') {
       // It completed without having anything to send: there is nothing to come back for.
       this.exchange.answerNothing(this.overrides);
@@ -128,7 +144,14 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
 
   /** What Nest gets in place of what the handler returned. */
   private get outcome(): unknown {
-    return this.waiter instanceof Outcome ? this.waiter.get() : undefined;
+    return this.waiter instanceof Outcome ? this.waiter.get(() => this.givenUp()) : undefined;
+  }
+
+  private settled(value: unknown): unknown {
+    if (this.isOver) this.discard(value);
+    else if (this.chain) return this.mapped(value, this.chain);
+    else this.answer(value);
+    return this.outcome;
   }
 
   /** @returns what the interceptors below get to see of what the handler returned */
@@ -233,14 +256,22 @@ export class StreamRequest implements Opening, HandlerCall, ChainListener {
       expectCall(this.exchange.response, this.routes);
       return waiter.error(error);
     }
+    // A handler that is still to be called must find this, to be followed, or not to be called.
+    if (this.callee || (this.chain && !this.isOver)) this.forget();
     waiter.next(value);
     waiter.complete();
+  }
+
+  /** Nothing may refer to this for as long as the client stays. */
+  private forget(): void {
+    expectCall(this.exchange.response, this.chain ? null : (this.callee ?? null));
   }
 
   private givenUp(): void {
     if (this.isDone) return;
     this.isDone = true;
-    const { req, res } = this.exchange;
+    const { req, res, response } = this.exchange;
+    expectCall(response, this.routes);
     this.connection.end(
       isGone(req, res)
         ? closeReason('client_left')

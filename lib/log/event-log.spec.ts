@@ -54,6 +54,10 @@ describe('EventLog', () => {
         const { maxEvents, maxBytes } = bounds;
         const maxAgeMs = bounds.maxAgeMs === false ? Infinity : bounds.maxAgeMs;
         const minted: string[] = [];
+        const isOver = (now: number, kept = plain.entries) =>
+          kept.length > maxEvents ||
+          kept.reduce((sum, entry) => sum + entry.frame.byteLength, 0) > maxBytes ||
+          now - kept[0]!.at >= maxAgeMs;
         steps.forEach((one, now) => {
           if (one.kind === 'append') {
             const position = `p-${now}`;
@@ -64,9 +68,7 @@ describe('EventLog', () => {
           } else if (one.kind === 'trim') {
             const keepFrom = log.next - one.keep;
             log.trim(now, keepFrom);
-            const isOver = () =>
-              plain.entries.length > maxEvents || plain.byteLength > maxBytes || now - plain.entries[0]!.at >= maxAgeMs;
-            while (plain.entries.length > 0 && plain.first < keepFrom && isOver()) drop();
+            while (plain.entries.length > 0 && plain.first < keepFrom && isOver(now)) drop();
           } else {
             while (plain.entries.length > 0) drop();
             plain.base = `b-${now}`;
@@ -76,6 +78,9 @@ describe('EventLog', () => {
           }
           expect([log.first, log.next, log.size]).toEqual([plain.first, plain.next, plain.entries.length]);
           expect([log.byteLength, log.base]).toEqual([plain.byteLength, plain.base]);
+          const kept = [...plain.entries];
+          while (kept.length > 0 && isOver(now, kept)) kept.shift();
+          expect(log.oldest(now)).toBe(kept[0]?.number ?? plain.next);
           expect(log.head).toBe(plain.entries.at(-1)?.position ?? plain.base);
           for (const { number, position, frame: expected } of plain.entries) {
             expect(log.frameAt(number)).toBe(expected);

@@ -62,15 +62,24 @@ export class EventLog {
     return number;
   }
 
+  /** The number of the oldest entry within the limits, whether or not what is beyond them was dropped already. */
+  oldest(now: number): number {
+    const { maxEvents, maxBytes } = this.limits;
+    let number = this.first;
+    let bytes = this.byteLength;
+    while (
+      number < this.next &&
+      (this.next - number > maxEvents || bytes > maxBytes || now - this.times[this.slotOf(number)]! >= this.maxAgeMs)
+    ) {
+      bytes -= this.frameAt(number++).byteLength;
+    }
+    return number;
+  }
+
   /** Drops what is beyond the limits, oldest first, but nothing from `keepFrom` on. */
   trim(now: number, keepFrom: number): void {
-    const { maxEvents, maxBytes } = this.limits;
-    while (
-      this.first < keepFrom &&
-      (this.size > maxEvents || this.byteLength > maxBytes || now - this.times[this.start]! >= this.maxAgeMs)
-    ) {
-      this.drop();
-    }
+    const first = Math.min(this.oldest(now), keepFrom);
+    while (this.first < first) this.drop();
     if (this.capacity > MIN_CAPACITY && this.size < this.capacity / 4) this.resize(this.capacity / 2);
   }
 

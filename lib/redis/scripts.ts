@@ -146,6 +146,8 @@ end
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[at], 'holder') ~= ARGV[7] then
   return redis.error_reply('FENCED another node produces into this channel, or has ended it')
 end
+-- The end of what has ended would begin a new life, and what is kept be gone.
+if seen and seen.ended and string.sub(ARGV[1], 1, 1) == 'N' then return seen.head end
 local id, life = append(key, seen, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
 if memo then redis.call('SET', memo, id .. ' ' .. life, 'PX', ARGV[6]) end
 return id

@@ -402,6 +402,8 @@ const CASES: Readonly<Record<string, Case>> = {
       await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
       const late = await stage.listener(node, channel);
       assert.deepEqual([late.head, late.isEnded], [end, true]);
+      // To end it again changes nothing: what is told next is the next life.
+      assert.equal(await node.publish(channel, { kind: 'end' }, SETTINGS), end);
       await publishAll(node, channel, ['new']);
       await listener.untilData('new');
       await late.untilData('new');

@@ -39,7 +39,12 @@ export class GatedBackplane extends MemoryBackplane {
       const entries: SseBackplaneEntry[] = [];
       this.stored.set(channel, entries);
       const ignore = () => undefined;
-      super.subscribe(channel, { ready: ignore, gap: ignore, entry: (entry) => entries.push(entry) });
+      const entry = (next: SseBackplaneEntry) => {
+        // What was before the beginning of a life is gone.
+        if (next.event.kind === 'start' || entries.at(-1)?.event.kind === 'end') entries.length = 0;
+        entries.push(next);
+      };
+      super.subscribe(channel, { ready: ignore, gap: ignore, entry });
     }
     return super.publish(channel, event, settings);
   }

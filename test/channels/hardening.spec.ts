@@ -25,6 +25,10 @@ class Feeds {
   @Sse('filtered') filtered() {
     return this.broadcaster.subscribe('a', { filter: ({ data }) => (JSON.parse(data!) as { ok: boolean }).ok });
   }
+  @Sse('promised') promised() {
+    const filter = (() => Promise.resolve(false)) as unknown as () => boolean;
+    return this.broadcaster.subscribe('a', { filter });
+  }
   @Sse('hooked') hooked() {
     return this.broadcaster.subscribe('a', {
       onSubscribe: () => void told.push('in'),
@@ -87,6 +91,13 @@ describe('channels, when others misbehave', () => {
     await publish({ ok: true });
     expect(await bad.event()).toMatchObject({ event: 'error' });
     expect(await good.events(2)).toHaveLength(2);
+  });
+
+  it('sends nothing through a filter that answers with a promise, which would always be true', async () => {
+    await begin();
+    const client = await follow('/promised');
+    await publish('a secret');
+    expect((await client.rest()).map(({ event, data }) => [event, data])).toEqual([['error', 'Internal server error']]);
   });
 
   // An end has no data: JSON.parse(undefined) turned every completion into a failure.

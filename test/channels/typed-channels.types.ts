@@ -10,6 +10,18 @@ void broadcaster.publish(orders, { type: 'cancelled', data: { id: '1' }, retry: 
 void broadcaster.subscribe(orders);
 void broadcaster.subscribe([orders, 'user.7']);
 void broadcaster.publish('free', { data: 1 });
+void broadcaster.publish(orders, { type: 'created', data: { id: '1', total: 2 } }, { key: 'order-1' });
+void broadcaster.subscribe(orders, { filter: ({ type, data }) => type === 'created' && data !== undefined });
+void broadcaster.history(orders).then((events) => events.map(({ id, type, data }) => [id, type?.length, data?.length]));
+void broadcaster.produce(orders, ['text']).then((production) => production.stop());
+void broadcaster.exists(orders).then((exists) => exists && broadcaster.subscribers(orders) > 0);
+
+// Hooks may return anything, and be asynchronous: what `Set.add()` returns is no mistake.
+const online = new Set<string>();
+void broadcaster.subscribe(orders, {
+  onSubscribe: ({ id }) => online.add(id),
+  onUnsubscribe: async ({ id }) => Promise.resolve(online.delete(id)),
+});
 
 // @ts-expect-error a type that the channel does not have
 void broadcaster.publish(orders, { type: 'deleted', data: { id: '1' } });
@@ -21,5 +33,15 @@ void broadcaster.publish(orders, { data: { id: '1' } });
 void broadcaster.publish(orders, { type: 'cancelled', data: { id: '1' }, id: '7' });
 // @ts-expect-error no data
 void broadcaster.publish(orders, { type: 'cancelled' });
+// @ts-expect-error an event without its channel's wrapping
+void broadcaster.publish(orders, { id: '1', total: 2 });
+// @ts-expect-error data that is more than the type says, as a literal
+void broadcaster.publish(orders, { type: 'cancelled', data: { id: '1', total: 2 } });
+// @ts-expect-error text is no event of this channel
+void broadcaster.publish(orders, 'created');
+// @ts-expect-error what is stored is text: it is not parsed for filters
+void broadcaster.subscribe(orders, { filter: ({ data }) => data.total > 1 });
+// @ts-expect-error a filter that answers later would let everything through
+void broadcaster.subscribe(orders, { filter: () => Promise.resolve(false) });
 // @ts-expect-error no channel
 void broadcaster.subscribe([orders, 7]);

@@ -122,6 +122,14 @@ describeWith('curl', 'a sample does what its README says', () => {
     expect(await watching.exited).toBe(0);
     expect(watching.stdout).not.toContain('event: done');
     expect(await output(3, ['<id>', second.id])).toMatch(/^HTTP\/1\.1 404 Not Found/);
+
+    // Two at the same time, and one when it is over.
+    const own: [string, string] = ['{', '{"id":"a",'];
+    const both = await Promise.all([output(0, own), output(0, own)]);
+    const refused = '{"message":"the answer a was begun already","error":"Conflict","statusCode":409}';
+    expect(both.sort()).toEqual(['{"id":"a"}', refused]);
+    expect(texts(await output(1, ['<id>', 'a']))).toEqual(words);
+    expect(await output(0, own)).toBe(refused);
   });
 
   it('notifications: each user hears his own', async () => {

@@ -168,6 +168,23 @@ describe.each(platforms)('channels on $name', (platform) => {
     expect((await client.rest()).map(({ data }) => data)).toEqual(['a', 'b', 'c']);
   });
 
+  it('has who was sent away after a long life go on where it was', async () => {
+    const client = await follow('/feed?channels=numbers');
+    await publish('numbers', 1);
+    await client.event();
+    const [connection] = [...running.app.get(SseConnections)];
+    expect(connection!.openedAt).toBeLessThanOrEqual(Date.now());
+    await publish('numbers', 2);
+    connection!.close({ code: 'lifetime_over' });
+    const rest = await client.rest();
+    expect(await connection!.closed).toMatchObject({ code: 'lifetime_over' });
+    await publish('numbers', 3);
+    const id = Array.from(client.text.matchAll(/^id: (.+)$/gm)).at(-1)![1];
+    const again = await follow('/feed?channels=numbers', id);
+    // Whether the second made it before the end or comes after it: once, and in its order.
+    expect([...rest, ...(await again.events(2 - rest.length))].map(({ data }) => data)).toEqual(['2', '3']);
+  });
+
   it('disconnects whom it is told to', async () => {
     const client = await follow('/feed?channels=numbers');
     const [connection] = [...running.app.get(SseConnections)];

@@ -1,7 +1,17 @@
 import 'reflect-metadata';
-import { Body, Controller, Delete, HttpCode, Module, NotFoundException, Param, Post } from '@nestjs/common';
+import {
+  Body,
+  ConflictException,
+  Controller,
+  Delete,
+  HttpCode,
+  Module,
+  NotFoundException,
+  Param,
+  Post,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Sse, SseBroadcaster, SseModule, type SseEventLike, type SseSubscription } from 'nestjs-event-stream';
+import { Sse, SseBroadcaster, SseError, SseModule, type SseEventLike, type SseSubscription } from 'nestjs-event-stream';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,9 +31,15 @@ class AnswersController {
   /** Begins an answer that belongs to no request: it goes on whether or not anyone reads it. */
   @Post()
   @HttpCode(202)
-  async start(@Body() { prompt }: { prompt: string }): Promise<{ id: string }> {
-    const id = randomUUID();
-    await this.broadcaster.produce(`answer.${id}`, generate(prompt));
+  async start(@Body() { id = randomUUID(), prompt }: { id?: string; prompt: string }): Promise<{ id: string }> {
+    const channel = `answer.${id}`;
+    // Whoever brings an id, and does not know whether the first try arrived, may try again.
+    const refusal = new ConflictException(`the answer ${id} was begun already`);
+    if (await this.broadcaster.exists(channel)) throw refusal;
+    await this.broadcaster.produce(channel, generate(prompt)).catch((error: unknown) => {
+      // Another try was faster, here or on another node.
+      throw error instanceof SseError && error.code === 'SSE_PRODUCER_RUNNING' ? refusal : error;
+    });
     return { id };
   }
 

@@ -1,0 +1,232 @@
+import type { SseEventInit } from '../protocol/sse-event.js';
+import { closeReason, type SseCloseReason } from './close-reason.js';
+import type { ConnectionHost } from './connection-host.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { Outbox } from './outbox.js';
+import { SseConnection } from './sse-connection.js';
+import type { SharedBytes, Writer } from './writer.js';
+
+/**
+ * `opening`: no byte left yet. `closing`: no more events are taken, what waits is delivered. `closed`: all is over.
+ *
+ * @internal
+ */
+export type ConnectionState = 'opening' | 'open' | 'closing' | 'closed';
+
+/** Text is handed to the socket at the end of the turn, or as soon as there is this much of it: a socket's own mark. */
+const BATCH_LENGTH = 16_384;
+
+/** How much is handed to a socket that drains before looking again: a few milliseconds of a fast link. */
+const SLICE_BYTES = 65_536;
+
+/**
+ * What goes out to one client: the events of this turn, what waits while the client does not read, and their count. When
+ * it begins and ends is the `Connection`'s.
+ *
+ * A base class instead of a part of it: an object more for each idle connection, and a call more for each write that
+ * all of them share, would buy nothing.
+ *
+ * @internal
+ */
+export abstract class Outgoing extends SseConnection {
+  abstract state: ConnectionState;
+
+  bytesSent = 0;
+  eventsSent = 0;
+  eventsDropped = 0;
+  /** When bytes were last handed to the socket, on the monotonic clock of `performance.now()`. */
+  lastWriteAt = 0;
+  /** Whether the write-stall watch looks after this connection. */
+  watched = false;
+
+  protected writer: Writer | undefined;
+  /** Events of this turn, not handed to the socket yet. */
+  private batch = '';
+  private batched = 0;
+  private outbox: Outbox | undefined;
+  /** The socket said it is full, or is not there yet; set exactly as long as there is no room. */
+  private drained: (() => void) | undefined;
+  private roomWaiter: (() => void) | undefined;
+
+  constructor(
+    protected readonly host: ConnectionHost,
+    /** Replaced by the options of this request once its handler has answered. */
+    public options: ConnectionOptions,
+  ) {
+    super();
+  }
+
+  get bufferedBytes(): number {
+    return Buffer.byteLength(this.batch) + (this.outbox?.byteLength ?? 0) + (this.writer?.bufferedBytes ?? 0);
+  }
+
+  /** Bytes handed to the socket that the kernel has not taken. */
+  get pendingBytes(): number {
+    return this.writer?.bufferedBytes ?? 0;
+  }
+
+  /** Whether the next write goes to the socket at once. */
+  get isWritable(): boolean {
+    return this.drained === undefined;
+  }
+
+  /** Takes an event that its source could not keep back: the overflow policy applies while the client does not read. */
+  offer(text: string, event: SseEventInit): boolean {
+    if (!this.admits()) return false;
+    if (this.isWritable) {
+      this.write(text);
+      return true;
+    }
+    const outcome = (this.outbox ??= new Outbox(this.options.buffer)).add(text, event);
+    if (outcome === 'overflow') {
+      this.end(closeReason('slow_client'));
+      return false;
+    }
+    this.eventsDropped += outcome;
+    this.host.dropped(outcome);
+    return outcome === 0 || this.options.buffer.overflow !== 'dropNewest';
+  }
+
+  /**
+   * Takes an event of a source that can wait.
+   *
+   * @returns `true`, or a promise that resolves when the client has room again or the connection is over
+   */
+  take(text: string): true | Promise<void> {
+    if (!this.admits()) return true;
+    this.write(text);
+    if (this.isWritable) return true;
+    return new Promise((resolve) => (this.roomWaiter = resolve));
+  }
+
+  /**
+   * Writes bytes that other connections write too. Only while `isWritable`.
+   *
+   * @param events how many events they are
+   * @param now the caller's `performance.now()`, taken once for all its connections
+   */
+  writeShared(shared: SharedBytes, events: number, now: number): void {
+    const { writer, options } = this;
+    if (!writer || this.state !== 'open') return;
+    if (this.batched > 0) this.flush();
+    const room = writer.writeShared(shared, options.lineEnding);
+    this.wrote(shared.bytes(options.lineEnding).length, events, now, room, writer);
+  }
+
+  /** Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is. */
+  writeOwn(text: string, events: number): void {
+    if (text === '' || !this.admits()) return;
+    if (this.batched > 0) this.flush();
+    if (this.writer && this.isWritable) this.put(this.writer, text, events);
+    else (this.outbox ??= new Outbox(this.options.buffer)).force(text);
+  }
+
+  /** Hands over the events of this turn. Called by the host at the end of the turn. */
+  flush(): void {
+    const { writer, batch, batched } = this;
+    if (!writer) return;
+    if (batched > 0) {
+      this.batch = '';
+      this.batched = 0;
+      this.put(writer, batch, batched);
+    }
+    if (!writer.isCorked) return;
+    writer.flush();
+    this.watchPending(writer);
+  }
+
+  // --- for the connection -----------------------------------------------------------------------------------------
+
+  /** The first reason stands. */
+  abstract end(reason: SseCloseReason, lastText?: string): void;
+
+  /** Whether events are taken; the first one commits the headers. */
+  protected abstract admits(): boolean;
+
+  /** All that waited was handed over, and there is room again. */
+  protected abstract emptied(): void;
+
+  /** Until the headers are sent it is as if the socket was full. */
+  protected hold(): void {
+    this.drained = () => this.drain();
+  }
+
+  /** The headers were sent, at last. */
+  protected begin(writer: Writer): void {
+    this.writer = writer;
+    this.drain();
+    this.flush();
+  }
+
+  protected write(text: string): void {
+    if (!this.isWritable) {
+      (this.outbox ??= new Outbox(this.options.buffer)).force(text);
+      return;
+    }
+    if (this.batched++ === 0) this.host.flushLater(this);
+    this.batch += text;
+    if (this.batch.length >= BATCH_LENGTH) this.flush();
+  }
+
+  /** Ends the body once nothing waits; `emptied()` is called otherwise. */
+  protected endBody(last: boolean): void {
+    const { writer } = this;
+    if (!writer || (this.outbox && !this.outbox.isEmpty)) return;
+    writer.end(last);
+    this.watchPending(writer);
+  }
+
+  /** Lets go of all that waits, and cuts the client off if it is to be destroyed. */
+  protected discard(destroy: boolean): void {
+    const { writer, drained } = this;
+    this.writer = this.outbox = this.drained = undefined;
+    this.batch = '';
+    this.batched = 0;
+    if (writer && drained) writer.offDrain(drained);
+    if (writer && destroy) writer.destroy();
+    this.releaseWaiter();
+  }
+
+  protected releaseWaiter(): void {
+    const resolve = this.roomWaiter;
+    this.roomWaiter = undefined;
+    resolve?.();
+  }
+
+  // --- inside ---------------------------------------------------------------------------------------------------
+
+  private put(writer: Writer, text: string, events: number): void {
+    const bytes = Buffer.byteLength(text);
+    this.wrote(bytes, events, performance.now(), writer.write(text, bytes), writer);
+  }
+
+  private wrote(bytes: number, events: number, now: number, room: boolean, writer: Writer): void {
+    this.bytesSent += bytes;
+    this.eventsSent += events;
+    this.lastWriteAt = now;
+    if (!room) {
+      this.hold();
+      if (this.drained) writer.onDrain(this.drained);
+    }
+    this.watchPending(writer);
+  }
+
+  /** What is corked has not been offered to the kernel yet: `flush()` looks after it. */
+  private watchPending(writer: Writer): void {
+    if (!this.watched && writer.bufferedBytes > 0 && !writer.isCorked) this.host.watch(this);
+  }
+
+  private drain(): void {
+    this.drained = undefined;
+    const { writer, outbox } = this;
+    if (!writer || this.state === 'closed') return;
+    while (outbox && !outbox.isEmpty && this.isWritable) {
+      const { text, events } = outbox.take(SLICE_BYTES);
+      this.put(writer, text, events);
+    }
+    if (!this.isWritable) return;
+    this.outbox = undefined;
+    this.releaseWaiter();
+    this.emptied();
+  }
+}
