@@ -60,7 +60,8 @@ end
 local function split(id) return tonumber(string.match(id, '^%d+')), tonumber(string.match(id, '%d+$')) end
 local function newBase(key, head)
   local ms, us = clock()
-  if head then ms = math.max(ms, split(head) + 1) end
+  -- What was lost, and is not known any more, may have been of this very millisecond.
+  ms = math.max(ms, head and split(head) or 0) + 1
   local salt = tonumber(string.sub(redis.sha1hex(key .. ms .. us), 1, 8), 16) % 1000000
   return number(ms) .. '-' .. number(salt), number(ms) .. '-' .. number(salt + 1)
 end

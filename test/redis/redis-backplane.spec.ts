@@ -2,6 +2,7 @@ import { createClient, createCluster } from 'redis';
 import type { SseBackplaneEvent, SsePublishSettings } from '../../lib/backplane/backplane.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 import type { SseRedisOptions } from '../../lib/redis/redis-backplane-options.js';
+import { comparePositions } from '../../lib/redis/stream-position.js';
 import { BackplaneLog } from '../support/backplane-log.js';
 import { describeWith } from '../support/external.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -57,6 +58,26 @@ function specs(start: () => Promise<RedisServer | RedisCluster>): void {
     await Promise.all(open.splice(0).map((one) => one.close()));
   });
   afterAll(() => server.stop());
+
+  it('goes on behind what it has lost, also within a millisecond: nothing new has an older position', async () => {
+    const node = backplane();
+    const other =
+      server instanceof RedisServer
+        ? createClient({ url: server.url })
+        : createCluster({ rootNodes: server.rootNodes });
+    await other.connect();
+    const channel = fresh();
+    for (let n = 0; n < 100; n++) {
+      await node.publish(channel, event('older'), settings);
+      // A life that has just begun is a millisecond ahead of the clock.
+      await new Promise((resolve) => setTimeout(resolve, 4));
+      const lost = await node.publish(channel, event('lost'), settings);
+      await other.del(stream(channel));
+      const next = await node.publish(channel, event('next'), settings);
+      expect([lost, next].sort(comparePositions)).toEqual([lost, next]);
+    }
+    other.destroy();
+  });
 
   it('tells every node the same entries, in the order of the calls, with all that an event has', async () => {
     const [a, b] = [backplane(), backplane()];
