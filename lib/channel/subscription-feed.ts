@@ -2,8 +2,7 @@ import type { SseBackplaneEntry } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection, Feed } from '../connection/connection.js';
-import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
-import { encodeEvent } from '../protocol/encoder.js';
+import { endCompleted, endWithFailure, type StreamEnd } from '../connection/stream-end.js';
 import type { Frame } from '../protocol/frame.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
 import { isThenable } from '../source/thenable.js';
@@ -126,7 +125,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       }
       for (const place of this.places) while (!this.isDone(place)) if (!this.advance(place)) return;
       if (this.isSnapshotDue) this.wait(this.sendSnapshot());
-      else if (this.places.every(({ channel }) => channel.isEnded)) this.complete();
+      // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
+      else if (this.places.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
       else this.goLive();
     } catch (error) {
       // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
@@ -329,16 +329,6 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       (error: unknown) => {
         if (!this.isStopped) endWithFailure(this.connection, error, this.end);
       },
-    );
-  }
-
-  private complete(): void {
-    const { done } = this.end;
-    const { options } = this.connection;
-    // Nothing was sent, because the client has all of it: no stream, and it need not come back (204).
-    this.connection.end(
-      closeReason('source_completed'),
-      done === undefined ? undefined : encodeEvent({ data: done }, options),
     );
   }
 }

@@ -77,7 +77,7 @@ export abstract class Outgoing extends SseConnection {
       this.write(text);
       return true;
     }
-    const outcome = (this.outbox ??= new Outbox(this.options.buffer)).add(text, event);
+    const outcome = this.waiting.add(text, event);
     if (outcome === 'overflow') {
       this.end(closeReason('slow_client'));
       return false;
@@ -118,7 +118,7 @@ export abstract class Outgoing extends SseConnection {
     if (text === '' || !this.admits()) return;
     if (this.batched > 0) this.flush();
     if (this.writer && this.isWritable) this.put(this.writer, text, events);
-    else (this.outbox ??= new Outbox(this.options.buffer)).force(text);
+    else this.waiting.force(text);
   }
 
   /** Hands over the events of this turn. Called by the host at the end of the turn. */
@@ -160,7 +160,7 @@ export abstract class Outgoing extends SseConnection {
 
   protected write(text: string): void {
     if (!this.isWritable) {
-      (this.outbox ??= new Outbox(this.options.buffer)).force(text);
+      this.waiting.force(text);
       return;
     }
     if (this.batched++ === 0) this.host.flushLater(this);
@@ -194,6 +194,11 @@ export abstract class Outgoing extends SseConnection {
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------
+
+  /** Where events wait for room. It is there only while some do. */
+  private get waiting(): Outbox {
+    return (this.outbox ??= new Outbox(this.options.buffer));
+  }
 
   private put(writer: Writer, text: string, events: number): void {
     const bytes = Buffer.byteLength(text);

@@ -1,9 +1,8 @@
 import { encodeEvent } from '../protocol/encoder.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
 import type { Source, SourceSink } from '../source/source.js';
-import { closeReason } from './close-reason.js';
 import type { Connection, Feed } from './connection.js';
-import { endWithFailure, type StreamEnd } from './stream-end.js';
+import { endCompleted, endWithFailure, type StreamEnd } from './stream-end.js';
 
 /**
  * Runs a source into one connection.
@@ -42,11 +41,7 @@ export class SourceFeed implements SourceSink, Feed {
     } catch (error) {
       return this.fail(error);
     }
-    const { done } = this.end;
-    connection.end(
-      closeReason('source_completed'),
-      done === undefined ? undefined : encodeEvent({ data: done }, connection.options),
-    );
+    endCompleted(connection, this.end);
   }
 
   fail(error: unknown): void {

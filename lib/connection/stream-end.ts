@@ -14,6 +14,18 @@ export interface StreamEnd {
 }
 
 /**
+ * Ends a connection whose source has nothing more to say.
+ *
+ * @internal
+ */
+export function endCompleted(connection: Connection, { done }: StreamEnd): void {
+  connection.end(
+    closeReason('source_completed'),
+    done === undefined ? undefined : encodeEvent({ data: done }, connection.options),
+  );
+}
+
+/**
  * Ends a connection whose source, or whose handler, has failed.
  *
  * @internal
