@@ -184,7 +184,8 @@ describe('who is in a channel', () => {
     expect(joined).toHaveLength(1);
   });
 
-  it('is told of an async hook that fails, in the stream when that is open already, and leaves once', async () => {
+  /** A client whose stream is open, and whose hook has yet to settle. */
+  const whileHooked = async () => {
     await begin();
     handlers.open();
     snapshots.open();
@@ -193,6 +194,11 @@ describe('who is in a channel', () => {
     onSubscribe = () => new Promise((_, reject) => (fail = reject));
     const client = await follow('/feed');
     expect(await client.event()).toMatchObject({ data: 'state' });
+    return { client, fail };
+  };
+
+  it('is told of an async hook that fails, in the stream when that is open already, and leaves once', async () => {
+    const { client, fail } = await whileHooked();
     fail(new Error('not this one'));
     expect(await client.event()).toMatchObject({ event: 'error' });
     await expectNobody();
@@ -200,14 +206,7 @@ describe('who is in a channel', () => {
   });
 
   it('has left when an async hook fails: that is logged, and nothing else happens', async () => {
-    await begin();
-    handlers.open();
-    snapshots.open();
-    backplane.ready.open();
-    let fail!: (error: Error) => void;
-    onSubscribe = () => new Promise((_, reject) => (fail = reject));
-    const client = await follow('/feed');
-    expect(await client.event()).toMatchObject({ data: 'state' });
+    const { client, fail } = await whileHooked();
     client.leave();
     await expectNobody();
     const logged = new Promise((resolve) => {
