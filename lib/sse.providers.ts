@@ -1,4 +1,5 @@
 import { Logger, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
 import { SseBroadcaster } from './channel/sse-broadcaster.js';
 import { ConnectionHub } from './connection/connection-hub.js';
@@ -6,10 +7,11 @@ import { SseConnections } from './connection/sse-connections.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
+import { SseError } from './protocol/sse-error.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
 
-/** The options as the user gave them. */
-export const MODULE_OPTIONS = Symbol('nestjs-event-stream: module options');
+/** The options as the user gave them. Registered, so that a module of the package's other build is counted too. */
+export const MODULE_OPTIONS = Symbol.for('nestjs-event-stream.module-options');
 
 const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
 
@@ -19,8 +21,11 @@ const logger = new Logger('SseModule');
 export const PROVIDERS: Provider[] = [
   {
     provide: RESOLVED_OPTIONS,
-    useFactory: (options?: SseModuleOptions) => resolveOptions(options),
-    inject: [MODULE_OPTIONS],
+    useFactory: (options: SseModuleOptions | undefined, modules: ModulesContainer): ResolvedOptions => {
+      refuseSecond(modules);
+      return resolveOptions(options);
+    },
+    inject: [MODULE_OPTIONS, ModulesContainer],
   },
   { provide: ConnectionHub, useFactory: () => new ConnectionHub() },
   {
@@ -51,3 +56,18 @@ export const PROVIDERS: Provider[] = [
 
 /** What users inject, and what `@Sse()` needs in every module with a controller. */
 export const EXPORTS = [StreamRoutes, SseConnections, SsePingService, SseShutdownService, SseBroadcaster];
+
+/**
+ * Two of them would each have channels and connections of their own: what one publishes never reaches the other's clients.
+ *
+ * @throws {SseError} `SSE_CONFIGURED_TWICE`, when the application starts
+ */
+function refuseSecond(modules: ModulesContainer): void {
+  const count = [...modules.values()].filter(({ providers }) => providers.has(MODULE_OPTIONS)).length;
+  if (count < 2) return;
+  throw new SseError(
+    'SSE_CONFIGURED_TWICE',
+    `SseModule.forRoot() or forRootAsync() is called ${count} times in this application. Call it once, in the root ` +
+      'module: its providers are global. With isGlobal: false, keep what it returns in a constant, and import that.',
+  );
+}

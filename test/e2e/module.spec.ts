@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { of } from 'rxjs';
 import {
@@ -35,6 +35,11 @@ class ConfigService implements SseOptionsFactory {
 
 @Module({ imports: [ConfigModule], providers: [ConfigService], exports: [ConfigService] })
 class ConfigServiceModule {}
+
+function featureWith(imported: DynamicModule): DynamicModule {
+  class FeatureModule {}
+  return { module: FeatureModule, imports: [imported] };
+}
 
 describe.each(platforms)('SseModule on $name', (platform) => {
   const retryOf = async (metadata: ModuleMetadata) => {
@@ -150,6 +155,24 @@ describe('SseModule, when the application starts', () => {
     await expect(compile({ imports: [SseModule.forRootAsync({ useFactory: () => options })] })).rejects.toMatchObject(
       expected,
     );
+  });
+
+  it.each<[string, () => ModuleMetadata['imports']]>([
+    ['forRoot() twice', () => [SseModule.forRoot(), SseModule.forRoot()]],
+    ['one of them in a feature', () => [SseModule.forRoot({ retryMs: 1 }), featureWith(SseModule.forRoot())]],
+    ['forRootAsync() too', () => [SseModule.forRoot(), SseModule.forRootAsync({ useFactory: () => ({}) })]],
+    ['none is global', () => [1, 2].map(() => featureWith(SseModule.forRoot({ isGlobal: false })))],
+  ])('is refused when it is there twice, each with channels of its own: %s', async (_, imports) => {
+    await expect(compile({ imports: imports() })).rejects.toMatchObject({
+      code: 'SSE_CONFIGURED_TWICE',
+      message: expect.stringMatching(/is called 2 times in this application\. Call it once, in the root module/),
+    });
+  });
+
+  it('may be imported in several modules when it was made once', async () => {
+    const once = SseModule.forRoot({ isGlobal: false });
+    const module = await compile({ imports: [featureWith(once), featureWith(once), once] });
+    expect(module.get(SseConnections).size).toBe(0);
   });
 
   it('takes what is there and undefined for what is left out', async () => {
