@@ -83,7 +83,7 @@ export interface SsePublishSettings {
  * @publicApi
  */
 export interface SseBackplanePage {
-  /** Oldest first. Fewer than the limit, and even none, means that there are no more now. */
+  /** Oldest first. None means that there are no more now. Fewer than the limit means nothing: the bytes were enough. */
   readonly entries: readonly SseBackplaneEntry[];
   /** Set when `after` does not exist: then `entries` is empty. */
   readonly gap?: SseGapReason | undefined;
@@ -140,9 +140,20 @@ export abstract class SseBackplane {
    * Rejects with `SSE_BACKPLANE_UNAVAILABLE` within bounded time when the store is away.
    *
    * @param after `undefined`: from the oldest entry that is kept
+   * A page has at least one entry if there is one. It ends before the entry with which it would have more than `limit`
+   * entries, or more than `maxBytes`.
+   *
+   * @param after `undefined`: from the oldest entry that is kept
    * @param limit at most so many entries, 1 or more
+   * @param maxBytes at most so many bytes of events together, unless the first one alone is larger. What counts is their
+   *   text in UTF-8; a backplane may count what it adds to it. `undefined`: no bound
    */
-  abstract read(channel: string, after: string | undefined, limit: number): Promise<SseBackplanePage>;
+  abstract read(
+    channel: string,
+    after: string | undefined,
+    limit: number,
+    maxBytes?: number,
+  ): Promise<SseBackplanePage>;
 
   /** Lets go of everything. Never rejects; later calls of `publish()` and `read()` reject with `SSE_CLOSED`. Idempotent. */
   abstract close(): Promise<void>;

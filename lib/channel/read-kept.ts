@@ -47,8 +47,10 @@ export async function* readStore(
         isEnd: event.kind === 'end',
       };
     }
-    if (entries.length < page) return;
-    from = entries.at(-1)?.position;
+    // A page may be short because its events are large: only an empty one is the end.
+    const last = entries.at(-1);
+    if (!last) return;
+    from = last.position;
   }
 }
 

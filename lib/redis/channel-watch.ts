@@ -4,8 +4,8 @@ import { isWhole, parseNotification, toBackplaneEntry, type StoredEntry } from '
 import { comparePositions } from './stream-position.js';
 import type { ChannelHead, StreamStore } from './stream-store.js';
 
-/** Entries that are read at once while catching up: a bound on memory, and on how long Redis is kept from others. */
-const SLICE = 200;
+/** What is read at once while catching up: a bound on memory, and on how long Redis is kept from others. */
+const SLICE = { limit: 200, maxBytes: 1_048_576 };
 
 /** Notifications kept while catching up. Beyond it they are forgotten, and read afterwards. */
 const MAX_WAITING = 1_000;
@@ -121,7 +121,7 @@ export class ChannelWatch {
 
   /** Reads on. @returns whether there may be more */
   private async slice(last: string): Promise<boolean> {
-    const { entries, gap, beyond, head } = await this.store.follow(this.stream, last, SLICE, true);
+    const { entries, gap, beyond, head } = await this.store.follow(this.stream, last, SLICE);
     if (this.isClosed) return false;
     if (gap !== undefined) {
       const [next] = beyond;

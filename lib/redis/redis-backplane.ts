@@ -103,9 +103,9 @@ export class RedisBackplane
     };
   }
 
-  async read(channel: string, after: string | undefined, limit: number): Promise<SseBackplanePage> {
+  async read(channel: string, after: string | undefined, limit: number, maxBytes?: number): Promise<SseBackplanePage> {
     if (this.isClosed) throw closed();
-    return await readPage(this.store, this.keys.stream(channel), after, limit);
+    return await readPage(this.store, this.keys.stream(channel), after, { limit, maxBytes });
   }
 
   async signal(message: string): Promise<void> {

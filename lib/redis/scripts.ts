@@ -191,6 +191,51 @@ return { seen.head, seen.ended and 1 or 0, seen.bare and 1 or 0 }
 `);
 
 /**
+ * Entries of a channel, oldest first. KEYS: the stream. ARGV: where to begin as `XRANGE` takes it, the entry that does
+ * not count (the reader has it; or empty), entries at most, bytes of events at most or 0.
+ *
+ * At least one entry that counts, if there is one. It reads a few at first and goes on with as many as will fit: entries
+ * of a megabyte are not read by the hundred to be thrown away. With no entry to have before the first, what is too old
+ * by the clock of Redis is left out: trimming by age waits for the next publish.
+ *
+ * @returns the entries; and if there are none, what `LOOK` says
+ * @internal
+ */
+export const READ = script(`
+local key, from, after, limit, maxBytes = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local rows, counted, bytes, now = {}, 0, 0, clock()
+local step = maxBytes > 0 and math.min(limit, 4) + 1 or limit + 1
+while true do
+  local part = redis.call('XRANGE', key, from, '+', 'COUNT', step)
+  for _, row in ipairs(part) do
+    if row[1] == after then
+      rows[1] = row
+    else
+      local entry = after == '' and #rows == 0 and parse(row)
+      if not entry or entry.age == 0 or tonumber(string.match(row[1], '^%d+')) > now - entry.age then
+        local size = 0
+        for i = 2, #row[2], 2 do size = size + #row[2][i] end
+        if counted > 0 and maxBytes > 0 and bytes + size > maxBytes then return { rows } end
+        rows[#rows + 1], counted, bytes = row, counted + 1, bytes + size
+        if counted == limit then return { rows } end
+      end
+    end
+  end
+  if #part < step then break end
+  from = '(' .. part[#part][1]
+  step = limit - counted
+  if maxBytes > 0 and bytes > 0 then
+    step = math.min(step, math.max(1, math.ceil((maxBytes - bytes) * counted / bytes)))
+  end
+end
+if #rows > 0 then return { rows } end
+local seen, failure = look(key)
+if failure then return failure end
+if not seen then return { rows } end
+return { rows, seen.head, seen.ended and 1 or 0, seen.bare and 1 or 0 }
+`);
+
+/**
  * Makes a node the producer of a channel. KEYS: the stream, the producer's record. ARGV: its token, how long it may be
  * silent, its last words as a JSON array of events, what to keep as a JSON array, how long to remember it.
  *

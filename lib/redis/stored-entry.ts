@@ -14,8 +14,6 @@ export interface StoredEntry {
   readonly from: string | undefined;
   /** The base of its life. Only known of what was read, not of what was notified. */
   readonly life: string | undefined;
-  /** How long its channel wanted to keep it, in milliseconds; 0 for ever. As {@link life}. */
-  readonly maxAgeMs: number;
   /** `undefined` when what is stored is no event of ours. */
   readonly event: SseBackplaneEvent | undefined;
 }
@@ -102,7 +100,6 @@ export function parseNotification(text: string): StoredEntry | undefined {
     previous,
     from: from === '-' ? undefined : from,
     life: undefined,
-    maxAgeMs: 0,
     event: decodeStored(text.slice(third + 1)),
   };
 }
@@ -116,14 +113,13 @@ export function parseRow(row: unknown): StoredEntry {
   const [id, fields] = row as [unknown, unknown];
   const [m, meta, e, event] = Array.isArray(fields) ? (fields as unknown[]).map(String) : [];
   const parts = m === 'm' && e === 'e' ? (meta ?? '').split(' ') : [];
-  const [previous = '', from = '-', life, , maxAge = '0'] = parts;
+  const [previous = '', from = '-', life] = parts;
   const isOurs = parts.length === 5 && isPosition(previous);
   return {
     position: String(id),
     previous,
     from: from === '-' ? undefined : from,
     life,
-    maxAgeMs: Number(maxAge) || 0,
     event: isOurs ? decodeStored(event ?? '') : undefined,
   };
 }

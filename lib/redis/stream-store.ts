@@ -3,10 +3,9 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { ChannelKeys } from './channel-keys.js';
 import type { CommandLink } from './command-link.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
-import { ACQUIRE, LOOK, PUBLISH, RELEASE, RENEW, SIGNAL, SIGNALS, type Script } from './scripts.js';
+import { ACQUIRE, LOOK, PUBLISH, READ, RELEASE, RENEW, SIGNAL, SIGNALS, type Script } from './scripts.js';
 import { encodeStored, parseRow, type StoredEntry } from './stored-entry.js';
 import { comparePositions, timeOf } from './stream-position.js';
-import { unavailable } from './unavailable.js';
 
 /** @internal */
 export interface ChannelHead {
@@ -22,6 +21,14 @@ export interface StoredSignal {
   readonly message: string;
   /** How long ago, by the clock of Redis. */
   readonly ageMs: number;
+}
+
+/** How much is read at once. @internal */
+export interface PageBounds {
+  /** Entries, 1 or more. */
+  readonly limit: number;
+  /** Bytes of events; the first entry may be larger. `undefined`: no bound. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** What follows a position directly, or why that can not be said. @internal */
@@ -75,13 +82,16 @@ export class StreamStore {
   async look(stream: string, make: boolean): Promise<ChannelHead | undefined> {
     const args = [`${this.options.idleTtlMs}`, make ? '1' : '0'];
     const answer = await this.run(LOOK, [stream, this.keys.producer(stream)], args);
-    const [head, ended, bare] = answer as [string?, number?, number?];
-    return head === undefined ? undefined : { head, isEnded: ended === 1, isBare: bare === 1 };
+    return headOf(answer as [string?, number?, number?]);
   }
 
-  /** The oldest entries that are kept. @param from `-`, or where Redis itself left off */
-  async oldest(stream: string, from: string, limit: number): Promise<StoredEntry[]> {
-    return await this.rows(stream, from, limit);
+  /**
+   * The oldest entries that are kept, and not too old by the clock of Redis.
+   *
+   * @param from `-`, or where Redis itself left off
+   */
+  async oldest(stream: string, from: string, bounds: PageBounds): Promise<readonly StoredEntry[]> {
+    return (await this.rows(stream, from, '', bounds)).rows;
   }
 
   /**
@@ -91,27 +101,23 @@ export class StreamStore {
    * first, and counts as there also when the next one says that it comes right behind it. And each entry must refer to
    * the one before it, or one in between was deleted.
    */
-  async follow(stream: string, after: string, limit: number, make = false): Promise<Range> {
-    let rows = await this.rows(stream, after, limit + 1);
-    if (rows.length === 0) {
-      const head = await this.look(stream, make);
+  async follow(stream: string, after: string, bounds: PageBounds): Promise<Range> {
+    const { rows, head } = await this.rows(stream, after, after, bounds);
+    const first = rows[0];
+    if (!first) {
       if (head?.head === after) return found([]);
       if (!head || head.isBare) return lost('foreign', [], head);
-      if (comparePositions(after, head.head) > 0) return lost('future', [], head);
-      // What was stored since the first look: of a channel that keeps nothing, there is still nothing.
-      rows = await this.rows(stream, after, limit + 1);
-      if (rows.length === 0) return lost('trimmed', [], head);
+      return lost(comparePositions(after, head.head) > 0 ? 'future' : 'trimmed', [], head);
     }
-    const first = rows[0]!;
     if (first.position === after) rows.shift();
     else if (first.previous !== after) {
       const life = first.life;
       const isForeign = life !== undefined && comparePositions(after, life) < 0;
-      return lost(isForeign ? 'foreign' : 'trimmed', rows.slice(0, limit), undefined);
+      return lost(isForeign ? 'foreign' : 'trimmed', rows, undefined);
     }
     const next = rows[0];
-    if (next && next.event && next.previous !== after) return lost('trimmed', rows.slice(0, limit), undefined);
-    return found(rows.slice(0, Math.min(limit, contiguous(rows))));
+    if (next && next.event && next.previous !== after) return lost('trimmed', rows, undefined);
+    return found(rows.slice(0, contiguous(rows)));
   }
 
   /** @returns whether this node is the channel's producer now */
@@ -163,10 +169,15 @@ export class StreamStore {
     return maxAgeMs === false ? 0 : Math.max(this.options.idleTtlMs, maxAgeMs);
   }
 
-  private async rows(stream: string, from: string, count: number): Promise<StoredEntry[]> {
-    const answer = await this.link.send(stream, ['XRANGE', stream, from, '+', 'COUNT', `${count}`]);
-    if (!Array.isArray(answer)) throw unavailable('an answer that XRANGE never gives', 'refused');
-    return answer.map(parseRow);
+  private async rows(
+    stream: string,
+    from: string,
+    after: string,
+    { limit, maxBytes = 0 }: PageBounds,
+  ): Promise<{ rows: StoredEntry[]; head: ChannelHead | undefined }> {
+    const answer = await this.run(READ, [stream], [from, after, `${limit}`, `${maxBytes}`]);
+    const [rows, ...head] = answer as [unknown[], string?, number?, number?];
+    return { rows: rows.map(parseRow), head: headOf(head) };
   }
 
   private run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
@@ -187,6 +198,10 @@ export class StreamStore {
     const reloading = this.reloading.get(stream);
     return reloading ? reloading.then(call) : call();
   }
+}
+
+function headOf([head, ended, bare]: [string?, number?, number?]): ChannelHead | undefined {
+  return head === undefined ? undefined : { head, isEnded: ended === 1, isBare: bare === 1 };
 }
 
 function found(entries: readonly StoredEntry[]): Range {

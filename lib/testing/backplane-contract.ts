@@ -304,6 +304,34 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
 
+  'reads at least one entry, and stops before there are more bytes than were asked for, if it retains': {
+    async check(stage) {
+      const [node, channel] = [await stage.node(), channelName()];
+      if (!node.retains) return;
+      const sizes = [9_000, 9_000, 9_000, 100_000, 1, 1, 1, 30_000];
+      const data = sizes.map((size, i) => `${i}`.repeat(size));
+      await publishAll(node, channel, data);
+      const within = async (after: string | undefined, limit: number, maxBytes?: number): Promise<unknown[]> =>
+        dataOf((await node.read(channel, after, limit, maxBytes)).entries);
+      assert.deepEqual(await within(undefined, 100, 20_000), data.slice(0, 2));
+      assert.deepEqual(await within(undefined, 1, 20_000), data.slice(0, 1));
+      assert.deepEqual(await within(undefined, 100, 1), data.slice(0, 1));
+      assert.deepEqual(await within(undefined, 100), data);
+      // Read to its end, a page at a time: no page is empty before it, and none is too large.
+      const read: unknown[] = [];
+      for (let after: string | undefined; ;) {
+        const { entries, gap } = await node.read(channel, after, 100, 20_000);
+        assert.equal(gap, undefined);
+        if (entries.length === 0) break;
+        const bytes = entries.reduce((sum, { event }) => sum + (event.data ?? '').length, 0);
+        assert.ok(entries.length === 1 || bytes <= 20_000, `${bytes} bytes in one page`);
+        read.push(...dataOf(entries));
+        after = entries.at(-1)?.position;
+      }
+      assert.deepEqual(read, data);
+    },
+  },
+
   'resumes from the head, and from the beginning of a channel that was empty, without a gap': {
     async check(stage) {
       const [node, channel] = [await stage.node(), channelName()];

@@ -7,7 +7,6 @@ const entry = (position: string, previous: string, data = position) => ({
   previous,
   from: undefined,
   life: '1-0',
-  maxAgeMs: 0,
   event: { kind: 'event' as const, data },
 });
 
