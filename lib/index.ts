@@ -16,19 +16,20 @@ export {
 export type { SseGapReason } from './backplane/gap-reason.js';
 export type { SseChannelOptions, SseChannelRule, SseSlowClient } from './channel/channel-options.js';
 export { defineChannel, type SseChannel, type SseChannelEvent, type SseEventMap } from './channel/define-channel.js';
+export type { SseTags } from './channel/kick-message.js';
+export type { SseDisconnectOptions } from './channel/kicks.js';
 export type { SseProduction } from './channel/production.js';
 export {
   SseBroadcaster,
   type SseChannelRef,
   type SseHistoryQuery,
   type SsePublishOptions,
-  type SseTags,
 } from './channel/sse-broadcaster.js';
 export type { SseSubscribeOptions, SseSubscription } from './channel/sse-subscription.js';
 export type { SseStoredEvent } from './channel/stored-event.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
-export { SseConnection } from './connection/sse-connection.js';
+export { SseConnection, type SseCloseOptions } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
 export type { SseErrorEvent, SseRouteOptions, SseStreamOptions } from './http/route-options.js';

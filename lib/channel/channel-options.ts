@@ -7,6 +7,7 @@ import {
 } from '../protocol/check-option.js';
 import { typeText } from '../protocol/event-fields.js';
 import type { SseHistoryOptions } from '../protocol/history-limits.js';
+import { namePattern } from './name-pattern.js';
 import type { SseStoredEvent } from './stored-event.js';
 
 /**
@@ -46,7 +47,7 @@ export interface ChannelSettings {
 /** @internal */
 export interface ChannelOptions extends ChannelSettings {
   readonly gapType: string;
-  readonly rules: readonly { readonly pattern: RegExp; readonly settings: ChannelSettings }[];
+  readonly rules: readonly { readonly matches: (name: string) => boolean; readonly settings: ChannelSettings }[];
 }
 
 const DEFAULTS: ChannelOptions = {
@@ -70,14 +71,14 @@ export function resolveChannelOptions({ history, slowClient, gapType, channels }
       if (typeof rule.match !== 'string' || rule.match === '') {
         throw invalidOption(`${name}.match`, rule.match, "a channel's name, in which * stands for any characters");
       }
-      return { pattern: patternOf(rule.match), settings: resolveSettings(`${name}.`, base, rule) };
+      return { matches: namePattern(rule.match), settings: resolveSettings(`${name}.`, base, rule) };
     }),
   });
 }
 
 /** What holds for the channel `name`. */
 export function settingsOf(options: ChannelOptions, name: string): ChannelSettings {
-  return options.rules.find(({ pattern }) => pattern.test(name))?.settings ?? options;
+  return options.rules.find(({ matches }) => matches(name))?.settings ?? options;
 }
 
 function resolveSettings(
@@ -103,14 +104,4 @@ function checkSlowClient(name: string, value: SseSlowClient): SseSlowClient {
     return value;
   }
   throw invalidOption(name, value, `'skip', 'disconnect', { latest: (event) => key }`);
-}
-
-function patternOf(match: string): RegExp {
-  return new RegExp(
-    `^${match
-      .split('*')
-      .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
-      .join('.*')}$`,
-    's',
-  );
 }

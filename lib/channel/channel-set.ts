@@ -3,6 +3,7 @@ import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
 import { PatientReader } from './patient-reader.js';
+import { StoreHead } from './store-head.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
 const SWEEP_EVERY_MS = 5_000;
@@ -16,6 +17,7 @@ const SWEEP_EVERY_MS = 5_000;
 export class ChannelSet {
   /** For what streams need of the store. */
   readonly reader: PatientReader;
+  readonly heads: StoreHead;
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
@@ -27,6 +29,7 @@ export class ChannelSet {
     private readonly report: (error: unknown) => void,
   ) {
     this.reader = new PatientReader(backplane);
+    this.heads = new StoreHead(backplane);
   }
 
   /** The channel of that name, which is made if need be. */
@@ -88,7 +91,14 @@ export class ChannelSet {
   private flush(): void {
     const { moved } = this;
     this.moved = [];
-    for (const channel of moved) channel.flush();
+    for (const channel of moved) {
+      try {
+        channel.flush();
+      } catch (error) {
+        // The other channels of this turn move on all the same.
+        this.report(error);
+      }
+    }
   }
 
   private rest(): void {

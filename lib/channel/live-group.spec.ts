@@ -39,6 +39,11 @@ class Reader implements LiveReader {
   fellBehind(cursors: readonly number[]): void {
     this.cursors = cursors;
   }
+
+  error: unknown;
+  failed(error: unknown): void {
+    this.error = error;
+  }
 }
 
 describe('LiveGroup', () => {
@@ -170,6 +175,31 @@ describe('LiveGroup', () => {
     for (const index of [2, 3]) group.quit(readers[index]!);
     expect(set.get('a').groups.size).toBe(0);
   });
+
+  // The exception left the group flushing for ever: nobody in it got anything any more.
+  it.each([1, 5])(
+    'goes on with the others, and with the next turn, when a write to one of %i throws',
+    async (count) => {
+      const readers = Array.from({ length: count }, () => new Reader());
+      const group = groupOf('a');
+      for (const reader of readers) group.join(reader);
+      const bad = readers[count >> 1]!;
+      const later = new Reader();
+      bad.then = () => {
+        throw new Error('a broken socket');
+      };
+      publish('a', '1');
+      await nextTick();
+      groupOf('a').join(later);
+      publish('a', '2');
+      await nextTick();
+      expect(bad.error).toMatchObject({ message: 'a broken socket' });
+      const others = readers.filter((reader) => reader !== bad);
+      expect([bad, ...others].map(({ writes }) => writes.length)).toEqual([1, ...others.map(() => 2)]);
+      expect(later.events).toBe(1);
+      expect(set.get('a').readers).toBe(count);
+    },
+  );
 
   it('lets all go at the end, when all its channels have ended', async () => {
     const reader = new Reader();

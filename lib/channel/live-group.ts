@@ -10,6 +10,8 @@ export interface LiveReader {
   liveIndex: number;
   /** It has everything before these cursors, one for each channel, and is live no more. */
   fellBehind(cursors: readonly number[]): void;
+  /** Writing to it threw, and it is out of its group: that is its own affair, and no other reader's. */
+  failed(error: unknown): void;
 }
 
 /**
@@ -23,7 +25,8 @@ export interface LiveReader {
 export class LiveGroup {
   private readers: (LiveReader | undefined)[] = [];
   private holes = 0;
-  private isFlushing = false;
+  /** Its readers are being written to: some have what is new, and some not yet. */
+  isFlushing = false;
   /** What the readers have everything before, in each channel. */
   private cursors: readonly number[];
   /** The same, as their clients are told. */
@@ -71,9 +74,14 @@ export class LiveGroup {
     this.closeIfEmpty();
   }
 
+  /** Lets a reader go, which looks where it is by itself. Not while the group is flushing. */
+  release(reader: LiveReader): void {
+    this.leave(reader, this.cursors);
+  }
+
   /** Writes everything new in its channels to all readers, as one buffer. */
   moved(): void {
-    // Who is published to by whoever leaves during a flush gets that after it.
+    // A reader that leaves may publish: what it publishes is written after this flush.
     if (this.isFlushing) return;
     while (this.hasNews && this.size > 0) this.flush();
     // An end is for each reader to act upon: it may have its own last words.
@@ -105,10 +113,13 @@ export class LiveGroup {
     }
     const text = this.textBetween(before, after);
     this.isFlushing = true;
-    if (readers.length === 1) this.writeOne(text, events, before, after);
-    else this.writeAll(new WireText(text), events, before, after);
-    this.isFlushing = false;
-    this.cursors = after;
+    try {
+      if (readers.length === 1) this.writeOne(text, events, before, after);
+      else this.writeAll(new WireText(text), events, before, after);
+    } finally {
+      this.isFlushing = false;
+      this.cursors = after;
+    }
     if (this.holes > 0) this.compact();
     this.closeIfEmpty();
   }
@@ -117,13 +128,20 @@ export class LiveGroup {
     const { readers } = this;
     const now = performance.now();
     for (let i = 0, count = readers.length; i < count; i++) {
-      const reader = readers[i];
-      if (!reader) continue;
-      const { connection } = reader;
-      // Something else of its own, a ping or a `send()`, may have filled the socket.
-      const hadRoom = connection.isWritable;
-      if (hadRoom) connection.writeShared(shared, events, now);
-      if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+      // Around the loop, not in it: it is entered again behind a reader that threw.
+      try {
+        for (; i < count; i++) {
+          const reader = readers[i];
+          if (!reader) continue;
+          const { connection } = reader;
+          // Something else of its own, a ping or a `send()`, may have filled the socket.
+          const hadRoom = connection.isWritable;
+          if (hadRoom) connection.writeShared(shared, events, now);
+          if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+        }
+      } catch (error) {
+        this.fail(readers[i], error);
+      }
     }
   }
 
@@ -133,8 +151,18 @@ export class LiveGroup {
     const { connection } = reader;
     const { lineEnding } = connection.options;
     const hadRoom = connection.isWritable;
-    if (hadRoom) connection.writeOwn(lineEnding === '\n' ? text : text.replaceAll('\n', lineEnding), events);
-    if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+    try {
+      if (hadRoom) connection.writeOwn(lineEnding === '\n' ? text : text.replaceAll('\n', lineEnding), events);
+      if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
+    } catch (error) {
+      this.fail(reader, error);
+    }
+  }
+
+  private fail(reader: LiveReader | undefined, error: unknown): void {
+    if (!reader) return;
+    this.quit(reader);
+    reader.failed(error);
   }
 
   private textBetween(before: readonly number[], after: readonly number[]): string {

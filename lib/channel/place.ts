@@ -1,6 +1,12 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Channel } from './channel.js';
 
+/** The end of what a reader gets: the number of an entry, and the position of the one before it. */
+export interface Limit {
+  readonly number: number;
+  readonly position: string | undefined;
+}
+
 /**
  * Where one reader stands in one channel.
  *
@@ -17,6 +23,8 @@ export class Place {
   isRefilling = false;
   /** Where the log ended when the store was asked last, and had no more. */
   askedAt: number | undefined;
+  /** Nothing from here on is for this reader: its connection ends when it has all before. */
+  limit: Limit | undefined;
 
   constructor(readonly channel: Channel) {}
 
@@ -30,7 +38,15 @@ export class Place {
   }
 
   get isAtHead(): boolean {
-    return !this.gap && !this.isRefilling && this.cursor >= this.channel.log.next;
+    if (this.gap) return false;
+    if (this.limit && this.position === this.limit.position) return true;
+    return !this.isRefilling && this.cursor >= this.end;
+  }
+
+  /** The number of the entry behind the last one that is for this reader. */
+  get end(): number {
+    const { next } = this.channel.log;
+    return this.limit ? Math.min(this.limit.number, next) : next;
   }
 
   startFresh(from: 'live' | 'earliest', retains: boolean): void {

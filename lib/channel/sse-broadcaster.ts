@@ -1,6 +1,5 @@
-import { isProducing, isSignalling } from '../backplane/abilities.js';
+import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
-import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption, oneOf } from '../protocol/check-option.js';
@@ -13,6 +12,8 @@ import { checkChannelName } from './channel-name.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
 import { ChannelSet } from './channel-set.js';
 import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
+import type { SseTags } from './kick-message.js';
+import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { MAX_CHANNELS } from './position-vector.js';
 import { ProductionRun, SseProduction } from './production.js';
 import { readLog, readStore } from './read-kept.js';
@@ -22,13 +23,18 @@ import { toStored, type SseStoredEvent } from './stored-event.js';
 /** The first events of a channel, with room for what else a life begins with. */
 const EXISTS_PAGE = 10;
 
+/** The store remembers keys for a while, each beside the name of its channel. */
+const MAX_KEY_BYTES = 128;
+
 /** A channel by its name, or as `defineChannel()` made it. */
 export type SseChannelRef = string | SseChannel<SseEventMap>;
 
 export interface SsePublishOptions {
   /**
    * Names this publish: another one to the same channel with the same key is stored once, so that a publish whose outcome
-   * is not known can be tried again.
+   * is not known can be tried again. 1 to 128 bytes.
+   *
+   * @default none: each publish is stored
    */
   key?: string;
 }
@@ -48,9 +54,6 @@ export interface BroadcasterOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Tags to be found in `SseConnection.context`. */
-export type SseTags = Readonly<Record<string, string | number | boolean>>;
-
 /**
  * Publishes events to channels, and makes the subscriptions that handlers return.
  *
@@ -58,25 +61,26 @@ export type SseTags = Readonly<Record<string, string | number | boolean>>;
  */
 export class SseBroadcaster {
   private readonly set: ChannelSet;
+  private readonly kicks: Kicks;
   private readonly runs = new Map<string, ProductionRun>();
   /** Nothing more is produced; the application may still have last words to publish. */
   private isStopping = false;
   private isClosed = false;
 
   constructor(
-    private readonly hub: ConnectionHub,
+    hub: ConnectionHub,
     private readonly backplane: SseBackplane,
     private readonly options: BroadcasterOptions,
   ) {
     this.set = new ChannelSet(backplane, options.channels, options.report);
-    if (isSignalling(backplane)) backplane.onSignal((message, ageMs) => this.signalled(message, ageMs));
+    this.kicks = new Kicks(hub, backplane, options.serialize, options.report);
   }
 
   /**
    * Stores an event at the end of a channel and sends it to all who are subscribed to it, on all nodes.
    *
    * @returns the event as it was stored, with its id, when the backplane has stored it
-   * @throws {SseError} at once, for an event or a channel's name that is not valid; nothing is stored then
+   * @throws {SseError} at once, for an event, a channel's name or a key that is not valid; nothing is stored then
    * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE` or `SSE_CLOSED`
    */
   publish<Events extends SseEventMap>(
@@ -88,6 +92,7 @@ export class SseBroadcaster {
   publish(channel: SseChannelRef, event: unknown, { key }: SsePublishOptions = {}): Promise<SseStoredEvent> {
     const name = nameOf(channel);
     const stored = toStored(toEventInit(event), this.options.serialize);
+    if (key !== undefined) this.checkKey(key);
     if (this.isClosed) return Promise.reject(closed());
     const position = this.store(name, stored, key);
     const { type, data } = stored;
@@ -222,17 +227,18 @@ export class SseBroadcaster {
   /**
    * Closes connections: on this node those that a predicate picks, or, by tags that their `context` has, on all nodes.
    *
-   * @returns how many on this node
+   * What was published to their channels before reaches them first, and then the last event, if there is one. A request
+   * that is still opening is compared when its headers are sent, and is closed then.
+   *
+   * @param options words for logs, or more
+   * @returns how many open ones on this node
+   * @throws {SseError} `SSE_INVALID_OPTION` for tags that are not strings, finite numbers or booleans, or none
    */
-  disconnect(which: ((connection: SseConnection) => boolean) | SseTags, reason?: string): number {
-    if (typeof which === 'function') return this.kick(which, reason);
-    if (typeof which !== 'object' || which === null || Object.keys(which).length === 0) {
-      throw invalidOption('disconnect', which, 'a predicate, or tags such as { userId }');
-    }
-    if (isSignalling(this.backplane)) {
-      this.backplane.signal(JSON.stringify({ kick: which, reason })).catch(this.options.report);
-    }
-    return this.kick(hasTags(which), reason);
+  disconnect(
+    which: ((connection: SseConnection) => boolean) | SseTags,
+    options?: string | SseDisconnectOptions,
+  ): number {
+    return this.kicks.disconnect(which, options);
   }
 
   /** Ends everything that is produced here, with an announced error. */
@@ -249,6 +255,15 @@ export class SseBroadcaster {
     this.isClosed = true;
     this.set.close();
     await this.backplane.close();
+  }
+
+  private checkKey(key: unknown): void {
+    const isKey =
+      typeof key === 'string' && key !== '' && key.isWellFormed() && Buffer.byteLength(key) <= MAX_KEY_BYTES;
+    if (!isKey) throw invalidOption('key', key, `a string of 1 to ${MAX_KEY_BYTES} bytes`);
+    if (!isIdempotent(this.backplane)) {
+      throw invalidOption('key', key, 'none with this backplane, which would store the event again');
+    }
   }
 
   private store(name: string, event: SseBackplaneEvent, key?: string): string | Promise<string> {
@@ -284,44 +299,10 @@ export class SseBroadcaster {
       return undefined;
     }
   }
-
-  private signalled(message: string, ageMs = 0): void {
-    const { kick, reason } = this.parseSignal(message);
-    if (!kick) return;
-    // Whoever has come since has come with leave.
-    const isMeant = hasTags(kick);
-    const before = Date.now() - ageMs;
-    this.kick((connection) => (connection.openedAt ?? Infinity) <= before && isMeant(connection), reason);
-  }
-
-  private parseSignal(message: string): { kick?: SseTags; reason?: string } {
-    try {
-      return (JSON.parse(message) ?? {}) as { kick?: SseTags; reason?: string };
-    } catch (error) {
-      // Not ours: whoever may write to the backplane can say anything, and say it again and again.
-      this.options.report(error);
-      return {};
-    }
-  }
-
-  private kick(predicate: (connection: SseConnection) => boolean, reason?: string): number {
-    let count = 0;
-    for (const connection of [...this.hub.all]) {
-      if (connection.state !== 'open' || !predicate(connection)) continue;
-      connection.end(closeReason('kicked', reason));
-      count++;
-    }
-    return count;
-  }
 }
 
 function nameOf(channel: SseChannelRef): string {
   return checkChannelName(typeof channel === 'object' ? channel?.name : channel);
-}
-
-function hasTags(tags: SseTags): (connection: SseConnection) => boolean {
-  const entries = Object.entries(tags);
-  return ({ context }) => entries.every(([name, value]) => context[name] === value);
 }
 
 function running(name: string): SseError {

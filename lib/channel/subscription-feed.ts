@@ -12,13 +12,19 @@ import type { ChannelWatcher } from './channel.js';
 import type { LiveGroup, LiveReader } from './live-group.js';
 import { OwnText } from './own-text.js';
 import type { PatientStream } from './patient-reader.js';
-import { Place } from './place.js';
+import { Place, type Limit } from './place.js';
 import { parseResume } from './position-vector.js';
 import type { SubscriptionPlan } from './sse-subscription.js';
 import { storedFrame } from './stored-event.js';
 
 /** How much is written before the socket is asked again, in bytes. */
 const SLICE_BYTES = 65_536;
+
+/**
+ * How long what was published before an end may take to reach the client, in milliseconds: as long as the grace of a
+ * shutdown.
+ */
+const DELIVER_WITHIN_MS = 5_000;
 
 /** Entries asked of the backplane at a time. */
 const PAGE_ENTRIES = 100;
@@ -40,6 +46,9 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   private isStarted = false;
   private isSnapshotDue = false;
   private isAnnounced = false;
+  /** The connection ends: nothing is sent until it is known where that is. */
+  private isHeld = false;
+  private delivered: (() => void) | undefined;
   private readonly own: OwnText;
 
   constructor(
@@ -64,6 +73,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   stop(): void {
     if (this.isStopped) return;
     this.isStopped = true;
+    this.delivered?.();
     this.channels.reader.leave(this);
     for (const { channel } of this.places) channel.unwatch(this);
     this.group?.quit(this);
@@ -80,6 +90,32 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.pump();
   }
 
+  deliver(): Promise<void> | undefined {
+    // A client that has not been told where it stands misses nothing: it begins anew.
+    if (!this.isStarted || this.isStopped) return undefined;
+    const deadline = performance.now() + DELIVER_WITHIN_MS;
+    if (this.group?.isFlushing) {
+      return new Promise((resolve) => process.nextTick(() => resolve(this.deliver())));
+    }
+    const limits = this.places.map(({ channel }) => this.channels.heads.of(channel, deadline));
+    this.group?.release(this);
+    const known = limits.filter((limit): limit is Limit => !(limit instanceof Promise));
+    if (known.length === limits.length) {
+      this.deliverTo(known);
+      if (this.isStopped || this.isDelivered) return undefined;
+    } else {
+      this.isHeld = true;
+      void Promise.all(limits.map((limit) => Promise.resolve(limit))).then((found) => this.deliverTo(found));
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deadline - performance.now());
+      this.delivered = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   moved(): void {
     this.pump();
   }
@@ -90,6 +126,17 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       place.moveTo(cursors[index]!);
       place.channel.watch(this);
     });
+  }
+
+  failed(error: unknown): void {
+    this.group = undefined;
+    try {
+      endWithFailure(this.connection, error, this.end);
+    } catch (broken) {
+      // Not even its end can be written.
+      this.end.report(broken);
+      this.connection.cut(closeReason('source_failed', undefined, error));
+    }
   }
 
   /** Finds, for each channel, where this client goes on. */
@@ -116,7 +163,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   /** Moves on as far as the socket has room. */
   private pump(): void {
     // A live reader's place is its group's affair: what drained was something else that the connection had sent.
-    if (this.isWaiting || this.isStopped || this.group) return;
+    if (this.isWaiting || this.isHeld || this.isStopped || this.group) return;
     try {
       if (!this.isStarted) {
         if (!this.places.every(({ channel }) => channel.isReady)) return;
@@ -127,11 +174,22 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       if (this.isSnapshotDue) this.wait(this.sendSnapshot());
       // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
       else if (this.places.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
+      else if (this.isDelivered) this.delivered?.();
       else this.goLive();
     } catch (error) {
       // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
-      endWithFailure(this.connection, error, this.end);
+      this.failed(error);
     }
+  }
+
+  private get isDelivered(): boolean {
+    return !this.isSnapshotDue && this.places.every(({ limit, isAtHead }) => limit !== undefined && isAtHead);
+  }
+
+  private deliverTo(limits: readonly Limit[]): void {
+    this.places.forEach((place, index) => (place.limit = limits[index]));
+    this.isHeld = false;
+    this.pump();
   }
 
   private isDone(place: Place): boolean {
@@ -169,7 +227,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     let text = '';
     let bytes = 0;
     let cursor = from;
-    for (; cursor < log.next && bytes < SLICE_BYTES; cursor++) {
+    for (const { end } = place; cursor < end && bytes < SLICE_BYTES; cursor++) {
       const frame = log.frameAt(cursor);
       bytes += frame.byteLength;
       if (this.isShared) frames.push(frame);
@@ -206,7 +264,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     let events = 0;
     for (const { number, position, frame } of latest?.from(place.cursor) ?? []) {
       // From here on the log has them all.
-      if (number >= log.first || text.length >= SLICE_BYTES) break;
+      if (number >= log.first || number >= place.end || text.length >= SLICE_BYTES) break;
       text += this.own.of(place, frame, position, this.connection.options.lineEnding);
       place.cursor = number + 1;
       events++;
@@ -272,6 +330,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     let text = '';
     for (const { position, event } of entries) {
       text += this.own.of(place, storedFrame(event, position), position, lineEnding);
+      if (place.limit?.position === position) break;
     }
     place.askedAt = undefined;
     this.connection.writeOwn(text, entries.length);

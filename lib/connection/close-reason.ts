@@ -45,6 +45,15 @@ export function closeReason(code: SseCloseCode, reason: string = WORDS[code], er
 }
 
 /**
+ * Whether it is what feeds the connection that ends it: then there is nothing left that it could deliver.
+ *
+ * @internal
+ */
+export function endsByFeed(code: SseCloseCode): boolean {
+  return code === 'source_completed' || code === 'source_failed';
+}
+
+/**
  * Whether what was still waiting is delivered before the connection ends: not when the peer is gone or has been given up.
  *
  * @internal

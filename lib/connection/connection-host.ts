@@ -19,6 +19,8 @@ export interface ConnectionHost {
   watch(outgoing: Outgoing): void;
   /** The headers were sent. */
   opened(connection: Connection): void;
+  /** All that an opening says of itself is written: from here on the connection may be ended. */
+  committed(connection: Connection): void;
   /** Counts events that an overflow policy dropped. */
   dropped(events: number): void;
 }

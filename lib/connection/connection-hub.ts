@@ -15,14 +15,17 @@ export class ConnectionHub implements ConnectionHost {
   readonly all = new Set<Connection>();
   readonly closedBy = new Map<SseCloseCode, number>();
   openedTotal = 0;
+  /** The number of the connection that arrived last. */
+  last = 0;
   droppedTotal = 0;
 
   /** Told of each connection whose headers were sent. */
   onOpen: ((connection: Connection) => void) | undefined;
+  /** Told of each of them after that: it may end the connection. */
+  onCommit: ((connection: Connection) => void) | undefined;
 
   private readonly stalls = new WriteStallWatch();
   private readonly prefix = randomBytes(6).toString('hex');
-  private last = 0;
   private unflushed: Outgoing[] = [];
   private emptied: (() => void) | undefined;
   private readonly sessions = new Set<Http2Session>();
@@ -71,6 +74,10 @@ export class ConnectionHub implements ConnectionHost {
   opened(connection: Connection): void {
     this.openedTotal++;
     this.onOpen?.(connection);
+  }
+
+  committed(connection: Connection): void {
+    this.onCommit?.(connection);
   }
 
   dropped(events: number): void {

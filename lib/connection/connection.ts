@@ -1,9 +1,10 @@
 import { encodeComment, encodeEvent } from '../protocol/encoder.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
-import { closeReason, isGraceful, type SseCloseCode, type SseCloseReason } from './close-reason.js';
+import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Outgoing, type ConnectionState } from './outgoing.js';
+import type { SseCloseOptions } from './sse-connection.js';
 import type { Writer } from './writer.js';
 
 /**
@@ -16,6 +17,13 @@ export interface Feed {
   stop(reason: SseCloseReason): void;
   /** The client reads again, and all that waited in the connection is gone. */
   resume(): void;
+  /**
+   * The connection is about to end in good order: hands over what was accepted until now. The connection stays open
+   * meanwhile.
+   *
+   * @returns a promise that resolves when that is done, or could not be done in time; nothing if it is done
+   */
+  deliver?(): Promise<void> | undefined;
 }
 
 /**
@@ -34,17 +42,28 @@ export interface Opening {
   abandon(reason: SseCloseReason): void;
 }
 
+/** How a connection ends that has yet to deliver something. */
+interface Ending {
+  readonly reason: SseCloseReason;
+  readonly lastText: string | undefined;
+}
+
 /** One client's open response. */
 export class Connection extends Outgoing {
   state: ConnectionState = 'opening';
   openedAt: number | undefined;
+  /** When the request came, in milliseconds since the epoch. */
+  readonly arrivedAt = Date.now();
+  /** One more than that of the connection before, in the order of arrival. */
+  readonly number: number;
 
-  private readonly number: number;
   private opening: Opening | undefined;
   private feed: Feed | undefined;
   private abort: AbortController | undefined;
   private reason: SseCloseReason | undefined;
   private farewell: string | undefined;
+  /** It ends when its feed has delivered what was accepted before. */
+  private ending: Ending | undefined;
   private closure: { promise: Promise<SseCloseReason>; resolve: (reason: SseCloseReason) => void } | undefined;
   private tags: Record<string, unknown> | undefined;
 
@@ -85,6 +104,11 @@ export class Connection extends Outgoing {
     return this.reason !== undefined && this.state !== 'closed' && this.state !== 'closing';
   }
 
+  /** Whether it delivers the last of what it will: it ends by itself then. */
+  get isEnding(): boolean {
+    return this.ending !== undefined;
+  }
+
   get context(): Record<string, unknown> {
     return (this.tags ??= {});
   }
@@ -108,9 +132,10 @@ export class Connection extends Outgoing {
     return this.offer(encodeComment(text, this.options), { comment: text });
   }
 
-  close(reason?: string | { code: SseCloseCode; reason?: string }): void {
-    if (typeof reason === 'object') this.end(closeReason(reason.code, reason.reason));
-    else this.end(closeReason('kicked', reason));
+  close(why: string | SseCloseOptions = {}): void {
+    const { code = 'kicked', reason, event } = typeof why === 'string' ? { reason: why } : why;
+    const lastText = event === undefined ? undefined : encodeEvent(toEventInit(event), this.options);
+    this.end(closeReason(code, reason), lastText);
   }
 
   // --- for the layers above -------------------------------------------------------------------------------------
@@ -143,6 +168,7 @@ export class Connection extends Outgoing {
     this.host.opened(this);
     const { retryMs } = this.options;
     if (retryMs !== false) this.write(encodeEvent({ retry: retryMs }, this.options));
+    this.host.committed(this);
   }
 
   /** Tells whoever holds the signal that the stream will end, and goes on. */
@@ -160,6 +186,8 @@ export class Connection extends Outgoing {
   /**
    * Ends the connection. The first reason stands; only a peer that is lost while the rest is being delivered replaces it.
    *
+   * What its feed has accepted is delivered first, unless it is the feed that ends it.
+   *
    * @param lastText an event that ends the stream, e.g. the `done` marker or the error event
    */
   end(reason: SseCloseReason, lastText?: string): void {
@@ -169,27 +197,21 @@ export class Connection extends Outgoing {
       if (!graceful) this.finish(reason, true);
       return;
     }
-    const before = this.state;
-    // A source that ended because it was told that the server is closing has not ended by itself.
-    const told = this.reason && graceful && reason.code !== 'kicked' ? this.reason : reason;
-    this.reason = told;
-    this.state = 'closing';
-    this.abort?.abort(told);
-    const { feed, opening } = this;
-    this.feed = this.opening = undefined;
-    feed?.stop(told);
-    if (before === 'opening') {
-      this.finish(told, false);
-      opening?.abandon(told);
+    const { ending } = this;
+    if (!ending) {
+      if (!endsByFeed(reason.code) && graceful && this.isDelivering({ reason, lastText })) return;
     } else if (graceful) {
-      if (lastText !== undefined) this.write(lastText);
-      if (this.farewell !== undefined) this.write(this.farewell);
-      this.releaseWaiter();
-      this.flush();
-      this.endBody(this.isServerClosing);
-    } else {
-      this.finish(told, true);
+      // The feed has nothing more; any other reason came too late.
+      if (endsByFeed(reason.code)) this.endNow();
+      return;
     }
+    this.conclude(reason, lastText);
+  }
+
+  /** Ends the connection with what was handed over so far, if it is still delivering. */
+  endNow(): void {
+    const { ending } = this;
+    if (ending) this.conclude(ending.reason, ending.lastText);
   }
 
   /** The transport is gone or done: called by its 'close'. */
@@ -206,6 +228,7 @@ export class Connection extends Outgoing {
   /** Cuts off a connection that is still there when the time to end it is over. */
   cut(reason: SseCloseReason): void {
     this.end(reason);
+    this.endNow();
     if (this.state === 'closing') this.finish(this.reason ?? reason, true);
   }
 
@@ -236,6 +259,49 @@ export class Connection extends Outgoing {
         opening.abandon(reason);
       },
     );
+  }
+
+  /** @returns whether the end has to wait, or has come meanwhile */
+  private isDelivering(ending: Ending): boolean {
+    const { feed } = this;
+    if (this.state !== 'open' || !feed?.deliver) return false;
+    this.ending = ending;
+    const pending = feed.deliver();
+    // What it delivered may have ended the connection.
+    if (this.ending !== ending) return true;
+    if (!pending) {
+      this.ending = undefined;
+      return false;
+    }
+    this.warn(ending.reason);
+    void pending.then(() => this.ending === ending && this.endNow());
+    return true;
+  }
+
+  private conclude(reason: SseCloseReason, lastText: string | undefined): void {
+    const graceful = isGraceful(reason.code);
+    this.ending = undefined;
+    const before = this.state;
+    // A source that ended because it was told that the server is closing has not ended by itself.
+    const told = this.reason && graceful && reason.code !== 'kicked' ? this.reason : reason;
+    this.reason = told;
+    this.state = 'closing';
+    this.abort?.abort(told);
+    const { feed, opening } = this;
+    this.feed = this.opening = undefined;
+    feed?.stop(told);
+    if (before === 'opening') {
+      this.finish(told, false);
+      opening?.abandon(told);
+    } else if (graceful) {
+      if (lastText !== undefined) this.write(lastText);
+      if (this.farewell !== undefined) this.write(this.farewell);
+      this.releaseWaiter();
+      this.flush();
+      this.endBody(this.isServerClosing);
+    } else {
+      this.finish(told, true);
+    }
   }
 
   private finish(reason: SseCloseReason, destroy: boolean): void {

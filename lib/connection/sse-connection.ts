@@ -1,6 +1,16 @@
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseCloseCode, SseCloseReason } from './close-reason.js';
 
+/** How the application ends a connection. */
+export interface SseCloseOptions {
+  /** @default 'kicked' */
+  code?: SseCloseCode;
+  /** Words for logs. @default the standard words of the code */
+  reason?: string;
+  /** A last event for the client, after everything that was accepted before. @default none */
+  event?: SseEventLike;
+}
+
 /**
  * One client's stream, as the application sees it: injected with `@SseClient()`, listed by `SseConnections`.
  *
@@ -43,10 +53,12 @@ export abstract class SseConnection {
   abstract comment(text: string): boolean;
 
   /**
-   * Ends the stream: what was accepted is still delivered, then the body ends cleanly. An `EventSource` comes back
-   * after its `retry` time; answer it with `null` (204) to stop it for good. No effect when already closing.
+   * Ends the stream: what was accepted, and what was published to its channels before, is still delivered, then the body
+   * ends cleanly. An `EventSource` comes back after its `retry` time; answer it with `null` (204) to stop it for good. No
+   * effect when already closing.
    *
-   * @param reason words for logs, or another code @default the code 'kicked'
+   * @param why words for logs, or more
+   * @throws {SseError} when the last event cannot be sent exactly; the connection stays open then
    */
-  abstract close(reason?: string | { code: SseCloseCode; reason?: string }): void;
+  abstract close(why?: string | SseCloseOptions): void;
 }

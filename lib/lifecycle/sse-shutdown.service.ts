@@ -65,7 +65,10 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     }
     await hub.whenEmpty(options.gracePeriodMs);
     // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
-    for (const connection of [...hub.all]) connection.end(reason);
+    for (const connection of [...hub.all]) {
+      if (connection.isEnding) connection.endNow();
+      else connection.end(reason);
+    }
     const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
     await hub.whenEmpty(left());
     for (const connection of [...hub.all]) connection.cut(reason);
