@@ -8,7 +8,7 @@ import {
   type StreamOptions,
 } from './http/route-options.js';
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
-import { invalidOption } from './protocol/check-option.js';
+import { invalidOption, unknownOption } from './protocol/check-option.js';
 
 /**
  * The options of `SseModule.forRoot()`. All are optional; durations are in milliseconds, `false` disables.
@@ -77,7 +77,7 @@ const NAMES: readonly string[] = [
  */
 export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions {
   for (const name of Object.keys(options)) {
-    if (!NAMES.includes(name)) throw invalidOption(name, options[name as keyof SseModuleOptions], NAMES.join(', '));
+    if (!NAMES.includes(name)) throw unknownOption(name, options[name as keyof SseModuleOptions], NAMES);
   }
   return Object.freeze({
     stream: resolveStreamOptions(STREAM_DEFAULTS, options),

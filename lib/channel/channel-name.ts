@@ -1,4 +1,5 @@
-import { SseError, show } from '../protocol/sse-error.js';
+import { show } from '../protocol/show.js';
+import { SseError } from '../protocol/sse-error.js';
 
 const MAX_NAME_BYTES = 256;
 

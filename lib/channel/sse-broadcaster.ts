@@ -4,6 +4,7 @@ import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption, oneOf } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
+import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -308,7 +309,7 @@ function nameOf(channel: SseChannelRef): string {
 function running(name: string): SseError {
   return new SseError(
     'SSE_PRODUCER_RUNNING',
-    `Something is being produced into the channel ${JSON.stringify(name)}. Stop it first, or use another channel.`,
+    `Something is being produced into the channel ${show(name)}. Stop it first, or use another channel.`,
     { value: name },
   );
 }

@@ -2,7 +2,7 @@ import { ServerResponse } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
 import { chooseWriter } from '../connection/choose-writer.js';
 import type { Writer } from '../connection/writer.js';
-import type { SseHeaders } from '../protocol/headers.js';
+import { varyOnPosition, type SseHeaders } from '../protocol/headers.js';
 import type { ResponseHeaders, StreamOptions } from './route-options.js';
 import { readLastEventId } from '../protocol/last-event-id.js';
 import { runOnSendHooks } from './fastify-on-send.js';
@@ -156,6 +156,8 @@ export class Exchange {
         if (value === null || value === false) res.removeHeader(name);
         else if (value !== undefined) res.setHeader(name, value);
       }
+      const vary = varyOnPosition(res.getHeader('cache-control'), res.getHeader('vary'));
+      if (vary !== undefined) res.setHeader('Vary', vary);
       (res as ServerResponse).writeHead(status);
     }
     // Not before: when a header is refused, the filters must still be able to answer.

@@ -38,6 +38,8 @@ describe('resolveStreamOptions', () => {
       expect(responseHeaders.http1).toEqual({
         'Content-Type': 'text/event-stream',
         'cache-control': 'public',
+        'X-Content-Type-Options': 'nosniff',
+        Vary: 'Last-Event-ID',
         Connection: 'keep-alive',
       });
     });
@@ -45,13 +47,30 @@ describe('resolveStreamOptions', () => {
     it('of a route replace those of the module, whatever the case, and leave the others', () => {
       const { responseHeaders } = resolve({ headers: { 'X-A': '1', 'X-B': '2' } }, { headers: { 'x-a': ['3', '4'] } });
       expect(responseHeaders.http1).toMatchObject({ 'x-a': ['3', '4'], 'x-b': '2' });
-      expect(Object.keys(responseHeaders.http1).map((name) => name.toLowerCase())).toHaveLength(6);
+      expect(Object.keys(responseHeaders.http1).map((name) => name.toLowerCase())).toHaveLength(7);
     });
 
     it('leave out for HTTP/2 what it forbids', () => {
       const { responseHeaders } = resolve({ headers: { 'Keep-Alive': 'timeout=5', 'x-a': 1 } });
       expect(responseHeaders.http1).toMatchObject({ Connection: 'keep-alive', 'keep-alive': 'timeout=5', 'x-a': '1' });
-      expect(Object.keys(responseHeaders.http2)).toEqual(['Content-Type', 'Cache-Control', 'X-Accel-Buffering', 'x-a']);
+      expect(Object.keys(responseHeaders.http2)).toEqual([
+        'Content-Type',
+        'Cache-Control',
+        'X-Accel-Buffering',
+        'X-Content-Type-Options',
+        'x-a',
+      ]);
+    });
+
+    it('may have a name that every object knows, in a route as well', () => {
+      const headers = JSON.parse('{ "__proto__": "a", "constructor": "b" }') as Record<string, string>;
+      const { responseHeaders } = resolve({ headers }, { headers: { 'x-a': '1' } });
+      expect(Object.entries(responseHeaders.http1)).toEqual(
+        expect.arrayContaining([
+          ['__proto__', 'a'],
+          ['constructor', 'b'],
+        ]),
+      );
     });
 
     it.each([

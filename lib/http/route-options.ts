@@ -6,8 +6,9 @@ import {
   type ConnectionOptions,
   type SseConnectionOptions,
 } from '../connection/connection-options.js';
-import { functionOption, invalidOption, objectOption, oneOf } from '../protocol/check-option.js';
+import { functionOption, invalidOption, invalidSecret, objectOption, oneOf } from '../protocol/check-option.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
+import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
 /** Makes the event that tells a client of a failure. `null`: none, the stream just ends. */
@@ -17,7 +18,8 @@ export type SseErrorEvent = (error: unknown) => SseEventInit | null;
 export interface SseStreamOptions extends SseConnectionOptions {
   /**
    * Added to the default response headers, or in their place; `null` leaves one out. What a handler or `@Header()` has
-   * set wins over the module's and the route's, and what an `SseResponse` says wins over all.
+   * set wins over the module's and the route's, and what an `SseResponse` says wins over all. With a `Cache-Control` that
+   * has `public`, `Last-Event-ID` is added to `Vary`.
    *
    * @default {}
    */
@@ -102,14 +104,15 @@ function headerOptions(headers: SseHeaders): Pick<StreamOptions, 'headers' | 're
 
 /** In one case, so that a route replaces what the module has set. */
 function checkHeaders(headers: SseHeaders): SseHeaders {
-  const checked: Record<string, SseHeaders[string]> = {};
+  // Without a prototype: a header may be called `__proto__`.
+  const checked = Object.create(null) as Record<string, SseHeaders[string]>;
   for (const [name, value] of Object.entries(objectOption('headers', headers))) {
     try {
       validateHeaderName(name);
       const values = Array.isArray(value) ? (value as readonly string[]) : [value ?? ''];
       for (const one of values) validateHeaderValue(name, String(one));
     } catch {
-      throw invalidOption(`headers[${JSON.stringify(name)}]`, value, 'a valid header name and value (RFC 9110 §5)');
+      throw invalidSecret(`headers[${show(name)}]`, value, 'a valid header name and value (RFC 9110 §5)');
     }
     checked[name.toLowerCase()] = value;
   }

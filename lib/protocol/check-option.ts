@@ -1,4 +1,5 @@
-import { SseError, show } from './sse-error.js';
+import { kindOf, show } from './show.js';
+import { SseError } from './sse-error.js';
 
 /** The longest delay that timers take, 24.8 days in milliseconds; a longer one fires at once. */
 export const MAX_TIMER_MS = 2_147_483_647;
@@ -38,6 +39,18 @@ export function objectOption<T extends object>(name: string, value: T): T {
 export function functionOption<T>(name: string, value: T): T {
   if (typeof value === 'function') return value;
   throw invalidOption(name, value, 'a function');
+}
+
+/** An option by a name that there is not. Nobody knows what its value is, so it is not shown. */
+export function unknownOption(name: string, value: unknown, names: readonly string[]): SseError {
+  return new SseError('SSE_INVALID_OPTION', `There is no option ${show(name)}. Allowed: ${names.join(', ')}.`, {
+    value,
+  });
+}
+
+/** An option whose value may be a secret: its kind is shown, and no more. */
+export function invalidSecret(name: string, value: unknown, allowed: string): SseError {
+  return new SseError('SSE_INVALID_OPTION', `The option ${name} is ${kindOf(value)}. Allowed: ${allowed}.`, { value });
 }
 
 export function invalidOption(name: string, value: unknown, allowed: string): SseError {

@@ -2,7 +2,8 @@
 import { checkComment, checkData, checkShape, idText, retryText, typeText } from './event-fields.js';
 import { checkLineEnding, type LineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
-import { SseError, show } from './sse-error.js';
+import { kindOf, show } from './show.js';
+import { SseError } from './sse-error.js';
 
 /**
  * Turns data that is not a string into text.
@@ -132,7 +133,7 @@ export function encodeParts(
 /** Each field is read once: a getter may throw, and may answer differently the second time. */
 function readFields(value: SseEventInit): SseEventInit {
   if (typeof value !== 'object' || value === null) {
-    throw new SseError('SSE_INVALID_EVENT', `${show(value)} is no event. Wrap it: { data: value }.`, { value });
+    throw new SseError('SSE_INVALID_EVENT', `An event is ${kindOf(value)}. Wrap it: { data: value }.`, { value });
   }
   try {
     const { type, event, id, retry, comment, data } = value;
@@ -140,7 +141,7 @@ function readFields(value: SseEventInit): SseEventInit {
   } catch (cause) {
     throw new SseError(
       'SSE_INVALID_EVENT',
-      `An event, ${show(value)}, could not be read: ${cause instanceof Error ? cause.message : show(cause)}`,
+      `An event, ${show(value)}, could not be read: ${cause instanceof Error ? cause.message : kindOf(cause)}`,
       { value, cause },
     );
   }
@@ -171,14 +172,14 @@ function serialized(data: unknown, serialize: SseSerialize): string {
   } catch (cause) {
     throw new SseError(
       'SSE_UNSERIALIZABLE_DATA',
-      `serialize failed on an event's data, ${show(data)}: ${cause instanceof Error ? cause.message : show(cause)}`,
+      `serialize failed on an event's data, ${kindOf(data)}: ${cause instanceof Error ? cause.message : kindOf(cause)}`,
       { value: data, cause },
     );
   }
   if (typeof text !== 'string') {
     throw new SseError(
       'SSE_UNSERIALIZABLE_DATA',
-      `serialize returned ${show(text)} instead of a string for an event's data, ${show(data)}.`,
+      `serialize returned ${kindOf(text)} instead of a string for an event's data, ${kindOf(data)}.`,
       { value: data },
     );
   }

@@ -1,4 +1,5 @@
-import { SseError, show } from './sse-error.js';
+import { kindOf, show } from './show.js';
+import { SseError } from './sse-error.js';
 
 /**
  * The rules for each field of an event: every function returns the text that goes on the wire, or throws.
@@ -154,14 +155,14 @@ export function checkComment(comment: unknown): asserts comment is string {
  */
 export function checkData(data: unknown): void {
   if (typeof data === 'function' || typeof data === 'symbol') {
-    throw new SseError('SSE_UNSERIALIZABLE_DATA', `An event's data is ${show(data)}, which has no text form.`, {
+    throw new SseError('SSE_UNSERIALIZABLE_DATA', `An event's data is ${kindOf(data)}, which has no text form.`, {
       value: data,
     });
   }
   if (typeof data === 'object' && data !== null && isBinary(data)) {
     throw new SseError(
       'SSE_INVALID_DATA',
-      `An event's data is ${show(data)}, and the wire is text. Choose a text form: bytes.toString('base64'), say.`,
+      `An event's data is ${kindOf(data)}, and the wire is text. Choose a text form: bytes.toString('base64'), say.`,
       { value: data },
     );
   }

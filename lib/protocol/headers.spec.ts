@@ -6,6 +6,7 @@ describe('the headers of an event stream', () => {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'private, no-cache, no-store, no-transform',
       'X-Accel-Buffering': 'no',
+      'X-Content-Type-Options': 'nosniff',
       Connection: 'keep-alive',
     });
   });
@@ -16,6 +17,7 @@ describe('the headers of an event stream', () => {
       'Content-Type',
       'Cache-Control',
       'X-Accel-Buffering',
+      'X-Content-Type-Options',
       'X-Own',
     ]);
   });
@@ -32,6 +34,23 @@ describe('the headers of an event stream', () => {
 
   it('lose one that is null or false, and may get it back', () => {
     expect(mergeHeaders(1, { A: '1', B: '1' }, { a: null, b: false }, { B: '2' })).toEqual({ B: '2' });
+  });
+
+  it.each<[SseHeaders, string | undefined]>([
+    [{ 'Cache-Control': 'public, max-age=29' }, 'Last-Event-ID'],
+    [{ 'cache-control': 'max-age=29,PUBLIC' }, 'Last-Event-ID'],
+    [{ 'Cache-Control': 'public', vary: 'Origin' }, 'Origin, Last-Event-ID'],
+    [{ 'Cache-Control': 'public', Vary: ['Origin', 'Cookie'] }, 'Origin, Cookie, Last-Event-ID'],
+    [{ 'Cache-Control': 'public', Vary: 'last-event-id, Origin' }, 'last-event-id, Origin'],
+    [{ 'Cache-Control': 'public', Vary: '*' }, '*'],
+    [{ 'Cache-Control': 'no-cache', Vary: 'Origin' }, 'Origin'],
+    [{ 'Cache-Control': 'no-cache, x-public' }, undefined],
+    [{}, undefined],
+  ])('name the position in Vary when shared caches may keep the answer: %j', (own, vary) => {
+    const merged = Object.entries(mergeHeaders(1, DEFAULT_HEADERS, own));
+    expect(merged.filter(([name]) => name.toLowerCase() === 'vary').map(([, value]) => value)).toEqual(
+      vary === undefined ? [] : [vary],
+    );
   });
 
   it('are text, or several texts', () => {
@@ -53,6 +72,7 @@ describe('the headers of an event stream', () => {
       ['__proto__', 'x'],
       ['constructor', 'y'],
     ]);
+    expect(mergeHeaders(1, {}).constructor).toBeUndefined();
   });
 
   it('cannot be changed where they are kept', () => {

@@ -1,4 +1,5 @@
-import { SseError, show } from './sse-error.js';
+import { kindOf, show } from './show.js';
+import { SseError } from './sse-error.js';
 
 /**
  * A response header as options and routes give it: its value, or `null` or `false` to have none of that name.
@@ -28,9 +29,35 @@ export const DEFAULT_HEADERS = Object.freeze({
   'Cache-Control': 'private, no-cache, no-store, no-transform',
   // Without it nginx collects a response until its buffer is full.
   'X-Accel-Buffering': 'no',
+  // Data is often what users wrote: a browser that opens the stream as a page must not take it for HTML.
+  'X-Content-Type-Options': 'nosniff',
   // What HTTP/1.1 means anyway, for intermediaries that speak 1.0. RFC 9112 §9.3
   Connection: 'keep-alive',
 });
+
+/**
+ * What `Vary` must say when shared caches may keep the answer: what a client gets depends on its position.
+ *
+ * @param vary - what it says so far; `undefined` for nothing.
+ * @returns the new value, or `undefined` when there is nothing to add.
+ * @see RFC 9110 §12.5.5, RFC 9111 §4.1
+ * @internal
+ */
+export function varyOnPosition(cacheControl: HeaderText, vary: HeaderText): string | undefined {
+  if (!listOf(cacheControl).includes('public')) return undefined;
+  const names = listOf(vary);
+  if (names.includes('*') || names.includes('last-event-id')) return undefined;
+  return names.length === 0 ? 'Last-Event-ID' : [vary, 'Last-Event-ID'].flat().join(', ');
+}
+
+type HeaderText = number | string | readonly string[] | undefined;
+
+function listOf(value: HeaderText): string[] {
+  const items = String(value ?? [])
+    .toLowerCase()
+    .split(',');
+  return items.map((item) => item.trim()).filter((item) => item !== '');
+}
 
 /** What describes a connection of HTTP/1.x, and makes a message of a later version malformed. RFC 9113 §8.2.2 */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
@@ -44,7 +71,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 /**
  * The headers of all layers together: a later layer wins over earlier ones, whatever the case of the names.
  *
- * A winner keeps its own spelling. `null` and `false` take away what earlier layers set. Headers that describe a
+ * A winner keeps its own spelling. Where caches may share the answer, `Vary` names what it depends on. `null` and `false` take away what earlier layers set. Headers that describe a
  * connection of HTTP/1.x are left out of any other version. Whether HTTP allows a name or a value is for the options to
  * check, with Node's own validators, which this layer does not import.
  *
@@ -67,8 +94,10 @@ export function mergeHeaders(
       }
     }
   }
-  // Not by assignment: a header named __proto__ would change the object instead of being in it.
-  return Object.fromEntries(merged.values());
+  const vary = varyOnPosition(merged.get('cache-control')?.[1], merged.get('vary')?.[1]);
+  if (vary !== undefined) merged.set('vary', [merged.get('vary')?.[0] ?? 'Vary', vary]);
+  // Without a prototype, so that a header may be called `__proto__`, and nothing is found that nobody has set.
+  return Object.assign(Object.create(null) as object, Object.fromEntries(merged.values()));
 }
 
 function headerText(name: string, value: unknown): string | string[] {
@@ -83,7 +112,7 @@ function headerText(name: string, value: unknown): string | string[] {
   }
   throw new SseError(
     'SSE_INVALID_OPTION',
-    `headers[${show(name)}] is ${show(value)}. Use a string, a number, an array of strings, or null to send none.`,
+    `headers[${show(name)}] is ${kindOf(value)}. Use a string, a number, an array of strings, or null to send none.`,
     { value },
   );
 }

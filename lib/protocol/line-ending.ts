@@ -1,4 +1,5 @@
-import { SseError, show } from './sse-error.js';
+import { show } from './show.js';
+import { SseError } from './sse-error.js';
 
 /**
  * The three ways to end a line that the standard knows. A client accepts any of them, mixed as well.

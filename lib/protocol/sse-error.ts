@@ -68,18 +68,21 @@ export type SseErrorCode = (typeof SSE_ERROR_CODES)[number];
  * @publicApi
  */
 export interface SseErrorDetails {
-  /** The value that was refused, as it was. The message holds a short rendering of it only. */
+  /** The value that was refused, as it was. The message holds a short, redacted rendering of it only. */
   readonly value?: unknown;
   /** The error that led to this one: what a serializer or a broker threw. */
   readonly cause?: unknown;
 }
 
+/** On every error of this library, whichever of the package's two builds made it. */
+const SSE_ERROR: unique symbol = Symbol.for('nestjs-event-stream.error');
+
 /**
  * An error of this library, told apart by its {@link code}.
  *
  * The message says what happened, the value seen, and what to do. It is written for people and may change between
- * releases; compare `code`. An application that loads both the ESM and the CommonJS build has two `SseError` classes,
- * which is one more reason to compare `code` rather than use `instanceof`.
+ * releases; compare `code`. An application may load both the ESM and the CommonJS build; `instanceof SseError` is true
+ * for the errors of both.
  *
  * @example
  * try {
@@ -95,78 +98,31 @@ export interface SseErrorDetails {
 export class SseError extends Error {
   override readonly name = 'SseError';
   readonly code: SseErrorCode;
-  /** The value that was refused, where there is one. It is the caller's own object: mind what you log. */
-  readonly value?: unknown;
+  readonly #value: unknown;
 
   constructor(code: SseErrorCode, message: string, details: SseErrorDetails = {}) {
     // `{ cause: undefined }` would make an own property that every logger prints.
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
-    this.value = details.value;
+    this.#value = details.value;
   }
-}
 
-/** Longest rendering of a value in a message, in UTF-16 code units: one terminal line with room for the sentence. */
-const MAX_SHOWN_LENGTH = 80;
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // A class that extends this one has instances of its own.
+    if (this !== SseError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return (value as { readonly [SSE_ERROR]?: unknown } | null | undefined)?.[SSE_ERROR] === true;
+  }
 
-/**
- * A value as an error message shows it: short, on one line, and never a reason for a second error.
- *
- * Strings are quoted and cut. Objects show their class and keys, not their values: an event's data may be private, and
- * messages end up in logs.
- *
- * @internal
- */
-export function show(value: unknown): string {
-  try {
-    switch (typeof value) {
-      case 'string':
-        return showText(value);
-      case 'bigint':
-        // The size is asked for first: printing a bigint of a million digits takes seconds.
-        return value > -(10n ** 80n) && value < 10n ** 80n ? `${value}n` : 'a bigint of more than 80 digits';
-      case 'symbol':
-        return `Symbol(${showText(value.description ?? '')})`;
-      case 'function':
-        return 'a function';
-      case 'object':
-        return value === null ? 'null' : showObject(value);
-      default:
-        return Object.is(value, -0) ? '-0' : String(value);
-    }
-  } catch {
-    // A revoked proxy, or a `constructor` getter that throws.
-    return 'an object that cannot be shown';
+  /**
+   * The value that was refused, where there is one. It is the caller's own object and may hold secrets, so no logger
+   * prints it: it is a getter of the class, which neither `console`, `util.inspect()` nor JSON shows.
+   */
+  get value(): unknown {
+    return this.#value;
   }
-}
 
-function showText(text: string): string {
-  const quoted = JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH));
-  // JSON leaves these as they are, and a terminal or a log viewer acts on them.
-  const safe = quoted.replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return text.length > MAX_SHOWN_LENGTH ? `${safe}… (${text.length} characters)` : safe;
-}
-
-function showObject(value: object): string {
-  if (Array.isArray(value)) {
-    return `an array of ${value.length}`;
+  /** @internal */
+  get [SSE_ERROR](): true {
+    return true;
   }
-  const maker: unknown = (value as { constructor?: unknown }).constructor;
-  const className = typeof maker === 'function' && typeof maker.name === 'string' ? maker.name : '';
-  if (ArrayBuffer.isView(value)) {
-    return `${className || 'binary data'} of ${value.byteLength} bytes`;
-  }
-  // A few keys are enough to recognise an object by; walking all of a large one is not.
-  const keys: string[] = [];
-  for (const key in value) {
-    if (keys.push(key) > 8) {
-      break;
-    }
-  }
-  const body = keys.length > 8 ? `${keys.slice(0, 8).join(', ')}, …` : keys.join(', ');
-  const text = `${className === 'Object' || className === '' ? '' : `${className} `}{ ${body} }`;
-  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }

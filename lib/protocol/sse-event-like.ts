@@ -1,6 +1,7 @@
 import { checkShape, isBinary } from './event-fields.js';
 import type { SseEventInit } from './sse-event.js';
-import { SseError, show } from './sse-error.js';
+import { kindOf } from './show.js';
+import { SseError } from './sse-error.js';
 
 /**
  * What a source may yield: an event, or a bare primitive that is the data of one.
@@ -35,24 +36,24 @@ export function toEventInit(value: unknown): SseEventInit {
     case 'symbol':
       throw new SseError(
         'SSE_INVALID_EVENT',
-        `${show(value)} is no event. Use a string, a number, a boolean, a bigint, or an object such as { data }.`,
+        `An event is ${kindOf(value)}. Use a string, a number, a boolean, a bigint, or an object such as { data }.`,
         { value },
       );
   }
   if (value === null) {
-    throw new SseError('SSE_INVALID_EVENT', 'null is no event. To send a JSON null, use { data: null }.', { value });
+    throw new SseError('SSE_INVALID_EVENT', 'An event is null. To send a JSON null, use { data: null }.', { value });
   }
   if (isBinary(value)) {
     throw new SseError(
       'SSE_INVALID_EVENT',
-      `${show(value)} is no event, and the wire is text. Decode it, or use { data: bytes.toString('base64') }.`,
+      `An event is ${kindOf(value)}, and the wire is text. Decode it, or use { data: bytes.toString('base64') }.`,
       { value },
     );
   }
   if (Array.isArray(value)) {
     throw new SseError(
       'SSE_INVALID_EVENT',
-      `${show(value)} is no event. To send it as one, use { data: array }; to send each item, use yield*.`,
+      `An event is ${kindOf(value)}. To send it as one, use { data: array }; to send each item, use yield*.`,
       { value },
     );
   }

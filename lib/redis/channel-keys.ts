@@ -1,4 +1,5 @@
-import { SseError, show } from '../protocol/sse-error.js';
+import { show } from '../protocol/show.js';
+import { SseError } from '../protocol/sse-error.js';
 
 /**
  * The keys of a channel: all with its name as hash tag, so that they are on one shard and one script may use them.

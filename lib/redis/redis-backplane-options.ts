@@ -1,4 +1,4 @@
-import { integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
+import { integerOption, invalidOption, invalidSecret, MAX_TIMER_MS, unknownOption } from '../protocol/check-option.js';
 import type { SseRedisClient } from './redis-client.js';
 
 /**
@@ -66,8 +66,8 @@ const MAX_TTL_MS = 31_536_000_000;
  */
 export function resolveRedisOptions(options: Partial<SseRedisOptions>): SseRedisOptions {
   for (const name of Object.keys(options)) {
-    if (!(name in REDIS_DEFAULTS)) {
-      throw invalidOption(name, options[name as keyof SseRedisOptions], Object.keys(REDIS_DEFAULTS).join(', '));
+    if (!Object.hasOwn(REDIS_DEFAULTS, name)) {
+      throw unknownOption(name, options[name as keyof SseRedisOptions], Object.keys(REDIS_DEFAULTS));
     }
   }
   const all = { ...REDIS_DEFAULTS, ...options };
@@ -87,7 +87,7 @@ function checkTarget({
   url,
   client,
 }: Pick<SseRedisOptions, 'url' | 'client'>): Pick<SseRedisOptions, 'url' | 'client'> {
-  if (url !== undefined && client !== undefined) throw invalidOption('url', url, 'one of url and client, not both');
+  if (url !== undefined && client !== undefined) throw invalidSecret('url', url, 'one of url and client, not both');
   if (client !== undefined) {
     const { duplicate, sendCommand } = (client ?? {}) as Partial<SseRedisClient>;
     if (typeof duplicate !== 'function' || typeof sendCommand !== 'function') {
@@ -95,8 +95,9 @@ function checkTarget({
     }
     return { client };
   }
-  if (typeof url !== 'string' || !/^rediss?:\/\/./.test(url)) {
-    throw invalidOption('url', url, 'redis://host:port or rediss://host:port, or use the option client');
+  // Tried here: the error that the package throws for one that cannot be parsed has it as `input`, password and all.
+  if (typeof url !== 'string' || !/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
+    throw invalidSecret('url', url, 'redis://host:port or rediss://host:port, or use the option client');
   }
   return { url };
 }

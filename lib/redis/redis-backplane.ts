@@ -49,7 +49,8 @@ export class RedisBackplane
   readonly retains = true;
   readonly isIdempotent = true;
 
-  private readonly options: SseRedisOptions;
+  /** Without what may hold a password. */
+  private readonly options: Omit<SseRedisOptions, 'url' | 'client'>;
   private readonly keys: ChannelKeys;
   private readonly link: CommandLink;
   private readonly pool: SubscriberPool;
@@ -65,9 +66,10 @@ export class RedisBackplane
   /** @throws {SseError} `SSE_INVALID_OPTION`. Nothing is connected before it is needed. */
   constructor(options: Partial<SseRedisOptions>) {
     super();
-    this.options = resolveRedisOptions(options);
-    this.keys = new ChannelKeys(this.options.prefix);
-    this.link = new CommandLink(connectionMaker(this.options), this.options);
+    const { url, client, ...settings } = resolveRedisOptions(options);
+    this.options = settings;
+    this.keys = new ChannelKeys(settings.prefix);
+    this.link = new CommandLink(connectionMaker({ ...settings, url, client }), settings);
     this.pool = new SubscriberPool(this.link, this.options);
     this.store = new StreamStore(this.link, this.keys, this.options);
   }
@@ -193,6 +195,16 @@ export class RedisBackplane
     await Promise.all([...this.leases.values()].map((lease) => lease.release()));
     this.leases.clear();
     await this.link.close();
+  }
+
+  /** What JSON, and by it a logger, shows: what is inside could tell how Redis is reached. */
+  toJSON(): object {
+    return { prefix: this.options.prefix, isClosed: this.isClosed };
+  }
+
+  /** The same for `console` and `util.inspect()`. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `RedisBackplane ${JSON.stringify(this)}`;
   }
 
   private async ask(work: () => Promise<void>): Promise<void> {

@@ -52,7 +52,7 @@ export class StreamStore {
   constructor(
     private readonly link: CommandLink,
     private readonly keys: ChannelKeys,
-    private readonly options: SseRedisOptions,
+    private readonly options: Omit<SseRedisOptions, 'url' | 'client'>,
   ) {}
 
   /** Stores an event and notifies. @returns its position, or that of the first with the same key */

@@ -1,4 +1,5 @@
-import { SseError, show } from '../protocol/sse-error.js';
+import { kindOf } from '../protocol/show.js';
+import { SseError } from '../protocol/sse-error.js';
 import { SseEvent, type SseEventFields } from '../protocol/sse-event.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 
@@ -22,7 +23,7 @@ export class SseStream implements Iterable<SseEventLike> {
     if (typeof events !== 'object' || events === null || typeof events[Symbol.iterator] !== 'function') {
       throw new SseError(
         'SSE_INVALID_SOURCE',
-        `new SseStream() takes a list of events, not ${show(events)}. Put a single event into an array, or use add().`,
+        `new SseStream() takes a list of events, not ${kindOf(events)}. Put a single event into an array, or use add().`,
         { value: events },
       );
     }

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
-import { SseError, show } from '../protocol/sse-error.js';
+import { kindOf } from '../protocol/show.js';
+import { SseError } from '../protocol/sse-error.js';
 import { IterableSource } from './iterable-source.js';
 import { ObservableSource, type ObservableLike } from './observable-source.js';
 import { ReadableSource } from './readable-source.js';
@@ -40,7 +41,7 @@ export function toSource(value: unknown): Source {
   }
   throw new SseError(
     'SSE_INVALID_SOURCE',
-    `${show(value)} is no source of events. ${advice(value)} A handler may return an Observable, an iterable or async ` +
+    `The source is ${kindOf(value)}, which yields no events. ${advice(value)} A handler may return an Observable, an iterable or async ` +
       'iterable (an array, a generator), a Readable, a web ReadableStream, an SseStream, an SseQueue, or null for 204.',
     { value },
   );

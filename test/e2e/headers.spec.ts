@@ -29,6 +29,7 @@ class HeadersController {
   @Sse('below')
   @Header('cache-control', 'public, max-age=29')
   @Header('X-Below', 'yes')
+  @Header('Vary', 'Origin')
   below() {
     return of(1);
   }
@@ -43,6 +44,22 @@ class HeadersController {
   winner(@Res({ passthrough: true }) reply: Reply) {
     reply.header('X-Reply', 'reply');
     return new SseResponse(of(1), { headers: { 'x-module': 'response', 'X-List': ['a', 'b'], 'X-Number': 7 } });
+  }
+
+  @Sse('public', { headers: { 'Cache-Control': 'public, max-age=29' } })
+  public() {
+    return of(1);
+  }
+
+  @Sse('public/reply', { headers: { 'Cache-Control': 'public, max-age=29' } })
+  publicReply(@Res({ passthrough: true }) reply: Reply) {
+    reply.header('Vary', 'Accept-Language');
+    return of(1);
+  }
+
+  @Sse('public/response')
+  publicResponse() {
+    return new SseResponse(of(1), { headers: { 'cache-control': 'public' } });
   }
 
   @Sse('reply')
@@ -113,8 +130,10 @@ describe.each(platforms)('headers and status on $name', (platform) => {
       'content-type': 'text/event-stream',
       'cache-control': 'private, no-cache, no-store, no-transform',
       'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
       'x-module': 'module',
     });
+    expect(headers.vary).toBeUndefined();
     expect(headers['content-length']).toBeUndefined();
   });
 
@@ -132,6 +151,16 @@ describe.each(platforms)('headers and status on $name', (platform) => {
       'cache-control': 'public, max-age=29',
       [`x-${where}`]: 'yes',
     });
+  });
+
+  it.each([
+    ['of @Header()', '/above', 'Last-Event-ID'],
+    ['of @Header(), beside what Vary says already', '/below', 'Origin, Last-Event-ID'],
+    ['of the route', '/public', 'Last-Event-ID'],
+    ['of the route, beside what the reply says', '/public/reply', 'Accept-Language, Last-Event-ID'],
+    ['of the SseResponse', '/public/response', 'Last-Event-ID'],
+  ])('say that the answer depends on the position with a public Cache-Control %s', async (_, path, vary) => {
+    expect((await headersOf(path)).vary).toBe(vary);
   });
 
   it("come from the route's options before the module's, and null leaves one out", async () => {
