@@ -17,7 +17,7 @@ import {
   map,
   merge,
   mergeMap,
-  Observable,
+  type Observable,
   of,
   retry,
   startWith,

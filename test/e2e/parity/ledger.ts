@@ -18,6 +18,8 @@ export interface Run {
   /** The request's own name. */
   readonly id: string;
   readonly ledger: Ledger;
+  /** Resolves when the response has begun. */
+  readonly headersLeft: () => Promise<void>;
 }
 
 /** The header that carries {@link Run.id}. */

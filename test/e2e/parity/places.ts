@@ -11,13 +11,18 @@ import {
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
+import type { Socket } from 'node:net';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { INestApplication } from '@nestjs/common';
 import { interceptors, type InterceptorCase } from './interceptors.js';
 import { runHeader, type Ledger, type Run } from './ledger.js';
 import { finiteSources, sources, type SourceName } from './sources.js';
 
-type RequestLike = { url: string; headers: Record<string, string> };
+interface RequestLike {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly socket: Socket;
+}
 
 /** `@Sse()`, Nest's own or ours: the only thing that differs between two applications. */
 export type SseDecorator = (path: string) => MethodDecorator;
@@ -100,7 +105,7 @@ function controllerOf(
       ...(place === 'the method, below' ? use : []),
       SerializeOptions({ groups: ['admin'] }),
     ];
-    Object.defineProperty(Sources.prototype, name, Reflect.decorate(decorators, Sources.prototype, name, descriptor)!);
+    Object.defineProperty(Sources.prototype, name, Reflect.decorate(decorators, Sources.prototype, name, descriptor));
   });
   return Reflect.decorate(
     [Controller(path), ...(place === 'the controller' ? use : [])] as ClassDecorator[],
@@ -110,4 +115,13 @@ function controllerOf(
 
 const requestOf = (context: ExecutionContext): RequestLike => context.switchToHttp().getRequest<RequestLike>();
 
-const runOf = ({ headers }: RequestLike, ledger: Ledger): Run => ({ id: headers[runHeader] ?? '', ledger });
+function runOf({ headers, socket }: RequestLike, ledger: Ledger): Run {
+  return {
+    id: headers[runHeader] ?? '',
+    ledger,
+    // Each request of these specs has a socket of its own.
+    async headersLeft() {
+      while (socket.bytesWritten === 0 && !socket.destroyed) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  };
+}

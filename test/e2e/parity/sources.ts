@@ -7,6 +7,7 @@ import {
   defer,
   EMPTY,
   from,
+  map,
   of,
   scheduled,
   throwError,
@@ -30,19 +31,21 @@ const letters = () => [
   { type: 'letter', data: { of: 'c' } },
 ];
 
-/** One event in each turn, the first long after the headers: what fails at it is after them in any case. */
-function oneByOne<T>(values: T[]): Observable<T> {
-  return from(values).pipe(concatMap((value) => timer(10).pipe(concatMap(() => of(value)))));
+/** One event in each turn, the first when the headers have left: what fails at it is after them in any case. */
+function oneByOne<T>({ headersLeft }: Run, values: T[]): Observable<T> {
+  return defer(headersLeft).pipe(
+    concatMap(() => from(values).pipe(concatMap((value) => timer(0).pipe(map(() => value))))),
+  );
 }
 
 /** What a handler returns, of the kinds that Nest's own `@Sse()` can stream. */
 export const sources = {
   sync: () => from(letters()),
-  async: () => oneByOne(letters()),
+  async: (run) => oneByOne(run, letters()),
   promise: () => Promise.resolve(from(letters())),
-  'async handler': async () => {
+  'async handler': async (run) => {
     await new Promise(setImmediate);
-    return oneByOne(letters());
+    return oneByOne(run, letters());
   },
   'every field': () =>
     from([
@@ -63,15 +66,16 @@ export const sources = {
   empty: () => EMPTY,
   'fails first': () => throwError(() => new ConflictException('taken')),
   'fails soon': () => defer(() => Promise.reject(new ConflictException('taken'))),
-  'fails late': () => timer(20).pipe(concatMap(() => throwError(() => new ConflictException('taken')))),
+  'fails late': ({ headersLeft }) =>
+    defer(headersLeft).pipe(concatMap(() => throwError(() => new ConflictException('taken')))),
   'fails after an event': () =>
     concat(
       of({ data: 'one' }),
       throwError(() => new Error('secret')),
     ),
-  'fails in a later turn': () =>
+  'fails in a later turn': (run) =>
     concat(
-      oneByOne([{ data: 'one' }]),
+      oneByOne(run, [{ data: 'one' }]),
       throwError(() => new ConflictException('taken')),
     ),
   throws: (): unknown => {
@@ -83,7 +87,7 @@ export const sources = {
     throw new ForbiddenException('not you');
   },
   /** Fails twice, and succeeds when it is called for the third time. */
-  flaky: ({ ledger, id }: Run) => {
+  flaky: ({ ledger, id }) => {
     ledger.tell(id, 'called');
     return ledger.factsOf(id).filter((fact) => fact === 'called').length < 3
       ? throwError(() => new ConflictException('flaky'))
