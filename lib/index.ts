@@ -3,6 +3,7 @@ export type {
   SseObservableBackplane,
   SseProducingBackplane,
   SseSignallingBackplane,
+  SseTimedBackplane,
 } from './backplane/abilities.js';
 export {
   SseBackplane,
@@ -25,7 +26,14 @@ export {
   type SseHistoryQuery,
   type SsePublishOptions,
 } from './channel/sse-broadcaster.js';
-export type { SseSubscribeOptions, SseSubscription } from './channel/sse-subscription.js';
+export type { SseFrom } from './channel/place.js';
+export type {
+  SseJoinOptions,
+  SseSharedSnapshot,
+  SseSnapshotLoader,
+  SseSubscribeOptions,
+  SseSubscription,
+} from './channel/sse-subscription.js';
 export type { SseStoredEvent } from './channel/stored-event.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';

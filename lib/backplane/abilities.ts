@@ -56,6 +56,24 @@ export interface SseProducingBackplane {
   ): Promise<{ release(): Promise<void> } | undefined>;
 }
 
+/**
+ * A backplane that knows when its entries were stored.
+ *
+ * @publicApi
+ */
+export interface SseTimedBackplane {
+  /**
+   * The position of the newest entry that is kept and was stored before `time`, in milliseconds since 1970 by the clock
+   * of the store; `undefined` when none is. Rejects as `read()` does.
+   */
+  positionBefore(channel: string, time: number): Promise<string | undefined>;
+}
+
+/** @internal */
+export function isTimed(backplane: SseBackplane): backplane is SseBackplane & SseTimedBackplane {
+  return typeof (backplane as Partial<SseTimedBackplane>).positionBefore === 'function';
+}
+
 /** @internal */
 export function isProducing(backplane: SseBackplane): backplane is SseBackplane & SseProducingBackplane {
   return typeof (backplane as Partial<SseProducingBackplane>).produce === 'function';

@@ -87,6 +87,11 @@ export interface SseBackplanePage {
   readonly entries: readonly SseBackplaneEntry[];
   /** Set when `after` does not exist: then `entries` is empty. */
   readonly gap?: SseGapReason | undefined;
+  /**
+   * When it was asked for the oldest entries: whether an event of the same life was before them and is gone. A `start`
+   * alone does not count.
+   */
+  readonly isTrimmed?: boolean | undefined;
 }
 
 /**
@@ -139,7 +144,6 @@ export abstract class SseBackplane {
    *
    * Rejects with `SSE_BACKPLANE_UNAVAILABLE` within bounded time when the store is away.
    *
-   * @param after `undefined`: from the oldest entry that is kept
    * A page has at least one entry if there is one. It ends before the entry with which it would have more than `limit`
    * entries, or more than `maxBytes`.
    *

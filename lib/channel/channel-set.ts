@@ -3,6 +3,9 @@ import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
 import { PatientReader } from './patient-reader.js';
+import { ReplayPace } from './replay-pace.js';
+import { SnapshotLoads } from './snapshot-loads.js';
+import { StorePages } from './store-pages.js';
 import { StoreHead } from './store-head.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
@@ -18,6 +21,9 @@ export class ChannelSet {
   /** For what streams need of the store. */
   readonly reader: PatientReader;
   readonly heads: StoreHead;
+  readonly pages: StorePages;
+  readonly pace = new ReplayPace();
+  readonly snapshots = new SnapshotLoads();
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
@@ -30,6 +36,7 @@ export class ChannelSet {
   ) {
     this.reader = new PatientReader(backplane);
     this.heads = new StoreHead(backplane);
+    this.pages = new StorePages(backplane, this.reader, this.pace);
   }
 
   /** The channel of that name, which is made if need be. */
@@ -66,8 +73,9 @@ export class ChannelSet {
 
   /** Forgets what is over. */
   sweep(now = performance.now()): void {
+    this.pages.sweep(now);
     for (const [name, channel] of this.channels) {
-      channel.log.trim(now, channel.log.next);
+      channel.trim(now);
       if (channel.isIdle(now)) {
         channel.close();
         this.channels.delete(name);
@@ -78,6 +86,7 @@ export class ChannelSet {
 
   close(): void {
     this.reader.close();
+    this.snapshots.close();
     for (const channel of this.channels.values()) channel.close();
     this.channels.clear();
     this.rest();

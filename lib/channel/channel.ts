@@ -8,8 +8,10 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import { EventLog } from '../log/event-log.js';
 import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
+import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import type { ChannelSettings } from './channel-options.js';
 import type { LiveGroup } from './live-group.js';
+import { LogSlices } from './log-slices.js';
 import { hashChannel } from './position-vector.js';
 import { readFrame, storedFrame } from './stored-event.js';
 
@@ -22,12 +24,27 @@ export interface ChannelWatcher {
 }
 
 /**
+ * A reader for which the log keeps what comes, beyond the history's bounds: it is late for reasons that are not its
+ * client's. A snapshot is being made for it, or others have their turn.
+ */
+export interface LateReader {
+  /** The number of the entry to read next. */
+  readonly cursor: number;
+  /** At most so much is kept for it beyond the history, in bytes. */
+  readonly maxKeptBytes: number;
+}
+
+/**
  * A named, ordered stream of events, as far as this node knows it.
  *
  * @internal
  */
 export class Channel implements SseBackplaneListener {
   readonly log: EventLog;
+  /** What readers that catch up share. */
+  readonly slices: LogSlices;
+  /** The number of the first event of this life, whether or not the log still has it. */
+  beginning = 0;
   /** What stands for it in the ids of subscriptions to several channels: made once, not for each connection. */
   readonly hash: string;
   /** The newest event of each key, when slow clients get those. */
@@ -43,6 +60,7 @@ export class Channel implements SseBackplaneListener {
   readonly groups = new Set<LiveGroup>();
 
   private readonly watchers = new Set<ChannelWatcher>();
+  private readonly late = new Set<LateReader>();
   private isMoved = false;
   private unflushedBytes = 0;
   private lost: { readonly reason: SseGapReason; readonly before: number } | undefined;
@@ -57,6 +75,7 @@ export class Channel implements SseBackplaneListener {
   ) {
     const { history, slowClient } = settings;
     this.log = new EventLog(history);
+    this.slices = new LogSlices(this.log);
     this.hash = hashChannel(name);
     if (typeof slowClient === 'object') {
       const latest = (this.latest = new LatestIndex(history));
@@ -73,6 +92,7 @@ export class Channel implements SseBackplaneListener {
 
   ready(head: string | undefined, isEnded: boolean): void {
     this.log.clear(head);
+    this.beginning = this.log.next;
     this.isReady = true;
     this.isEnded = isEnded;
     this.move();
@@ -81,12 +101,21 @@ export class Channel implements SseBackplaneListener {
   entry({ position, previous, event }: SseBackplaneEntry): void {
     // Whoever has all of the life before goes on with the new one; whoever has not is told.
     if (event.kind === 'start' || this.isEnded) this.lose('foreign', previous);
+    let frame: Frame;
+    try {
+      frame = storedFrame(event, position);
+    } catch (error) {
+      // Anyone with access to the store may have written it: what no event can be made of is as good as lost.
+      this.report(error);
+      return this.gap('store_lost', position);
+    }
     this.isEnded = event.kind === 'end';
-    const frame = storedFrame(event, position);
     this.usedAt = performance.now();
     const number = this.log.append(position, frame, this.usedAt);
+    // A start is nothing that a reader could miss.
+    if (event.kind === 'start') this.beginning = this.log.next;
     this.index(number, position, frame, event.kind === 'event');
-    this.unflushedBytes += frame.byteLength;
+    this.unflushedBytes += frame.byteLength + ENTRY_BYTES;
     if (this.unflushedBytes >= FLUSH_BYTES) this.flush();
     else this.move();
   }
@@ -126,7 +155,33 @@ export class Channel implements SseBackplaneListener {
     for (const group of this.groups) group.moved();
     // Watchers read from the log by themselves, as far as their sockets have room.
     for (const watcher of this.watchers) watcher.moved();
-    log.trim(performance.now(), next);
+    this.trim(performance.now(), next);
+  }
+
+  /** Keeps what comes for a reader that is late, within its bound, until it is let go. */
+  keepFor(reader: LateReader): void {
+    this.late.add(reader);
+  }
+
+  letGo(reader: LateReader): void {
+    this.late.delete(reader);
+  }
+
+  /** Drops what is beyond the history's bounds, and what no late reader needs. */
+  trim(now: number, next = this.log.next): void {
+    const { log, late } = this;
+    for (;;) {
+      let last: LateReader | undefined;
+      for (const reader of late) {
+        // The log has lost what it should have kept: nothing can be done for that one.
+        if (reader.cursor < log.first) late.delete(reader);
+        else if (!last || reader.cursor < last.cursor) last = reader;
+      }
+      log.trim(now, Math.min(next, last?.cursor ?? next));
+      // What it asked for is more than may be kept for it: the history's bounds hold for it as well.
+      if (!last || log.excess(now) <= last.maxKeptBytes) return;
+      late.delete(last);
+    }
   }
 
   /** Whether nobody would miss the channel. */
@@ -146,6 +201,7 @@ export class Channel implements SseBackplaneListener {
     this.flush();
     this.log.clear(base);
     this.latest?.clear();
+    this.beginning = this.log.next;
     this.lost = { reason, before: this.log.next };
   }
 

@@ -3,6 +3,12 @@ import { WireText } from '../protocol/wire-text.js';
 import type { Channel } from './channel.js';
 import { formatVector } from './position-vector.js';
 
+/**
+ * How much is written at once, in bytes. A burst goes out in slices: a client whose socket is full holds one of them, not
+ * the burst.
+ */
+const SLICE_BYTES = 65_536;
+
 /** A reader that has everything: what comes next is, to the byte, what all others of its group get. */
 export interface LiveReader {
   readonly connection: Connection;
@@ -104,12 +110,15 @@ export class LiveGroup {
     const { channels, readers, cursors: before } = this;
     const after: number[] = [];
     let events = 0;
+    let left = SLICE_BYTES;
     for (let i = 0; i < channels.length; i++) {
-      const { first, next } = channels[i]!.log;
+      const { log } = channels[i]!;
       // More was published from within a flush than the log keeps.
-      if (before[i]! < first) return this.dissolve();
-      after.push(next);
-      events += next - before[i]!;
+      if (before[i]! < log.first) return this.dissolve();
+      let cursor = before[i]!;
+      while (cursor < log.next && left > 0) left -= log.frameAt(cursor++).byteLength;
+      after.push(cursor);
+      events += cursor - before[i]!;
     }
     const text = this.textBetween(before, after);
     this.isFlushing = true;

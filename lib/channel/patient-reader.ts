@@ -38,16 +38,22 @@ export class PatientReader {
     channel: string,
     after: string | undefined,
     limit: number,
+    maxBytes?: number,
   ): Promise<SseBackplanePage | undefined> {
+    return await this.ask(stream, () => this.backplane.read(channel, after, limit, maxBytes));
+  }
+
+  /** The same for any other question to the store. */
+  async ask<T>(stream: PatientStream, question: () => Promise<T>): Promise<T | undefined> {
     // Whoever comes while others wait need not find out for itself.
     let mustWait = this.waiting.size > 0;
     for (;;) {
       if (mustWait && (stream.isStopped || !(await this.wait(stream)))) return undefined;
       try {
-        const page = await this.backplane.read(channel, after, limit);
+        const answer = await question();
         this.failures = 0;
         this.wake(WAKES);
-        return page;
+        return answer;
       } catch (error) {
         if (!(error instanceof SseError) || error.code !== 'SSE_BACKPLANE_UNAVAILABLE') {
           // Its own affair; the others may have more luck.

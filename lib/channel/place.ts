@@ -1,5 +1,16 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import type { Channel } from './channel.js';
+import type { Channel, LateReader } from './channel.js';
+
+/**
+ * Where a reader begins in a channel that its client's id says nothing of: with what comes; with the oldest event that is
+ * kept; behind an event, by its id; or with what was published at a moment, or since.
+ */
+export type SseFrom =
+  | 'live'
+  | 'earliest'
+  | { readonly position: string }
+  /** A `Date`, or milliseconds since 1970. */
+  | { readonly time: number | Date };
 
 /** The end of what a reader gets: the number of an entry, and the position of the one before it. */
 export interface Limit {
@@ -12,7 +23,7 @@ export interface Limit {
  *
  * @internal
  */
-export class Place {
+export class Place implements LateReader {
   /** The number of the entry to read next. */
   cursor = 0;
   /** What the reader has everything up to, as its client is told. */
@@ -25,8 +36,16 @@ export class Place {
   askedAt: number | undefined;
   /** Nothing from here on is for this reader: its connection ends when it has all before. */
   limit: Limit | undefined;
+  /** The client has nothing of the channel yet, not even a position. */
+  isFresh = false;
+  /** Only the beginning is missing: the reader goes on where it is, not at the head. */
+  private isAtBeginning = false;
 
-  constructor(readonly channel: Channel) {}
+  constructor(
+    readonly channel: Channel,
+    readonly from: SseFrom,
+    readonly maxKeptBytes: number,
+  ) {}
 
   /** What stands for the channel in an id. */
   get hash(): string {
@@ -49,15 +68,23 @@ export class Place {
     return this.limit ? Math.min(this.limit.number, next) : next;
   }
 
-  startFresh(from: 'live' | 'earliest', retains: boolean): void {
-    const { log } = this.channel;
-    this.isRefilling = false;
-    if (from === 'earliest' && retains) {
-      this.position = undefined;
-      this.isRefilling = true;
-    } else {
-      this.moveTo(from === 'earliest' ? log.oldest(performance.now()) : log.next);
-    }
+  /** Begins where `from` says. A `time` of a store is looked up by the store. */
+  startFresh(retains: boolean): void {
+    const { from, channel } = this;
+    if (from === 'live') this.startAt(channel.log.next);
+    else if (from === 'earliest') this.startEarliest(retains);
+    else if ('position' in from) this.resumeAt(from.position, retains);
+    else if (!retains) this.startSince(from.time);
+  }
+
+  /** Begins with the oldest event that is kept. */
+  startEarliest(retains: boolean): void {
+    this.position = undefined;
+    this.isRefilling = retains;
+    if (retains) return;
+    const oldest = this.channel.log.oldest(performance.now());
+    this.moveTo(oldest);
+    if (oldest > this.channel.beginning) this.missBeginning();
   }
 
   /** Begins with the entry of that number. */
@@ -66,9 +93,8 @@ export class Place {
     this.moveTo(cursor);
   }
 
-  /** Goes on after `position`; with none the channel is new to the client, and it begins with what comes. */
-  resumeAt(position: string | undefined, retains: boolean): void {
-    if (position === undefined) return this.startFresh('live', retains);
+  /** Goes on after `position`. */
+  resumeAt(position: string, retains: boolean): void {
     this.position = position;
     this.isRefilling = !this.findInLog();
     // What is too old is as good as gone, though the log has yet to drop it. A store knows by itself.
@@ -91,14 +117,33 @@ export class Place {
 
   miss(reason: SseGapReason): void {
     this.gap = reason;
+    this.isAtBeginning = false;
     this.isRefilling = false;
   }
 
-  /** Gives up what is missing. */
-  jump(): void {
-    const { log } = this.channel;
+  /** What came before this place is gone, and what follows it is not. */
+  missBeginning(): void {
+    this.gap = 'trimmed';
+    this.isAtBeginning = true;
+  }
+
+  /** Gives up what is missing. @param cursor where to go on instead */
+  jump(cursor: number): void {
     this.gap = undefined;
-    this.cursor = log.next;
-    this.position = log.head;
+    if (this.isAtBeginning) {
+      this.isAtBeginning = false;
+      return;
+    }
+    this.cursor = cursor;
+    this.position = this.channel.log.positionBefore(cursor);
+  }
+
+  private startSince(time: number | Date): void {
+    // A clock of milliseconds is up to one behind: rather an event more than one too few.
+    const at = performance.now() - (Date.now() - Number(time)) - 1;
+    const { log } = this.channel;
+    const cursor = log.firstSince(at);
+    if (cursor > log.oldest(performance.now())) this.startAt(cursor);
+    else this.startEarliest(false);
   }
 }

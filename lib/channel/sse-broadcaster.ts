@@ -2,7 +2,7 @@ import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import { integerOption, invalidOption, oneOf } from '../protocol/check-option.js';
+import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
@@ -15,11 +15,11 @@ import { ChannelSet } from './channel-set.js';
 import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
-import { MAX_CHANNELS } from './position-vector.js';
 import { ProductionRun, SseProduction } from './production.js';
 import { readLog, readStore } from './read-kept.js';
 import { SseSubscription, type SseSubscribeOptions } from './sse-subscription.js';
 import { toStored, type SseStoredEvent } from './stored-event.js';
+import { checkChannelCount, resolveFrom, resolveSnapshot } from './subscription-checks.js';
 
 /** The first events of a channel, with room for what else a life begins with. */
 const EXISTS_PAGE = 10;
@@ -111,16 +111,15 @@ export class SseBroadcaster {
     const names = [
       ...new Set((Array.isArray(channels) ? (channels as SseChannelRef[]) : [channels as SseChannelRef]).map(nameOf)),
     ];
-    if (names.length === 0 || names.length > MAX_CHANNELS) {
-      throw new SseError(
-        'SSE_INVALID_CHANNEL',
-        `A subscription is to ${names.length} channels. Use 1 to ${MAX_CHANNELS}: the id, with a position for each, must fit a request header.`,
-        { value: names.length },
-      );
-    }
+    checkChannelCount(names.length);
     if (this.isClosed) throw closed();
-    const from = oneOf('from', options.from ?? 'live', ['live', 'earliest'] as const);
-    return new SseSubscription(this.set, { ...options, names, from });
+    const { from, snapshot, ...hooks } = options;
+    return new SseSubscription(this.set, {
+      ...hooks,
+      names,
+      fromOf: resolveFrom(from),
+      snapshot: resolveSnapshot(snapshot),
+    });
   }
 
   /** Marks the end of a channel: subscribers get what is left, and their streams complete. No effect when it has ended. */

@@ -3,19 +3,45 @@ import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
+import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
+import type { SseFrom } from './place.js';
+import type { SnapshotPlan } from './snapshot-loads.js';
 import type { SseStoredEvent } from './stored-event.js';
+import { checkChannelCount, checkFrom } from './subscription-checks.js';
 import { SubscriptionFeed } from './subscription-feed.js';
+
+/** Makes the state that a client starts from. An event without an id: the channel gives ids. */
+export type SseSnapshotLoader = () => SseEventLike | Promise<SseEventLike>;
+
+/**
+ * A snapshot that is the same for all who subscribe to the same channels: those who need it at the same moment get it from
+ * one call.
+ */
+export interface SseSharedSnapshot {
+  readonly load: SseSnapshotLoader;
+  /** What it depends on beside the channels, e.g. the tenant: it is shared by those with the same key. @default '' */
+  readonly key?: string;
+  /** How long after it was made it is still given to others, in milliseconds. What came since follows it. @default 0 */
+  readonly shareForMs?: number;
+}
 
 /** What one subscription decides. */
 export interface SseSubscribeOptions {
-  /** Where a client begins that brings no id: with what comes, or with the oldest event that is kept. @default 'live' */
-  from?: 'live' | 'earliest';
+  /**
+   * Where a client begins in a channel that its id says nothing of: because it brings none, or because the channel was
+   * added while it was away. With what comes (`'live'`), with the oldest event that is kept (`'earliest'`), behind an
+   * event (`{ position: id }`), or with what was published since a moment (`{ time }`). A function says it for each channel.
+   *
+   * @default 'live'
+   */
+  from?: SseFrom | ((channel: string) => SseFrom);
   /**
    * Makes the state that a client starts from: called for a client without an id, and after a gap. What is published
-   * while it is being made is sent after it, so that nothing falls in between.
+   * while it is being made is kept for the client, up to `buffer.maxBytes` beyond the history, and sent after it, so that
+   * nothing falls in between.
    */
-  snapshot?: () => SseEventLike | Promise<SseEventLike>;
+  snapshot?: SseSnapshotLoader | SseSharedSnapshot;
   /**
    * Whether the client gets an event. It sees the event as it is stored, the same on every node. What is left out still
    * moves the client's position.
@@ -31,9 +57,16 @@ export interface SseSubscribeOptions {
 }
 
 /** A subscription, with nothing left out. */
-export interface SubscriptionPlan extends SseSubscribeOptions {
+export interface SubscriptionPlan extends Omit<SseSubscribeOptions, 'from' | 'snapshot'> {
   readonly names: readonly string[];
-  readonly from: 'live' | 'earliest';
+  readonly fromOf: (channel: string) => SseFrom;
+  readonly snapshot: SnapshotPlan | undefined;
+}
+
+/** What a joining channel may differ in. */
+export interface SseJoinOptions {
+  /** Where the clients begin in the channel. @default 'live' */
+  from?: SseFrom;
 }
 
 /**
@@ -42,9 +75,12 @@ export interface SubscriptionPlan extends SseSubscribeOptions {
  * @publicApi
  */
 export class SseSubscription implements FeedSource {
+  private feeds: SubscriptionFeed[] = [];
+  private pruneAt = 8;
+
   constructor(
     private readonly set: ChannelSet,
-    private readonly plan: SubscriptionPlan,
+    private plan: SubscriptionPlan,
   ) {}
 
   /** The names of the channels. */
@@ -52,7 +88,42 @@ export class SseSubscription implements FeedSource {
     return this.plan.names;
   }
 
+  /**
+   * Adds a channel, while the stream goes on. No effect when it is among them already.
+   *
+   * @returns when the client's position covers it: what is published from then on reaches the client
+   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`
+   */
+  async join(channel: string | { readonly name: string }, { from = 'live' }: SseJoinOptions = {}): Promise<void> {
+    const name = checkChannelName(typeof channel === 'object' ? channel.name : channel);
+    const checked = checkFrom('from', from);
+    const { names, fromOf } = this.plan;
+    if (names.includes(name)) return;
+    checkChannelCount(names.length + 1);
+    this.plan = {
+      ...this.plan,
+      names: [...names, name],
+      fromOf: (other) => (other === name ? checked : fromOf(other)),
+    };
+    await Promise.all(this.open.map((feed) => feed.join(name, checked)));
+  }
+
+  /** Takes a channel away, while the stream goes on. @returns when the client's position does not cover it any more */
+  async leave(channel: string | { readonly name: string }): Promise<void> {
+    const name = checkChannelName(typeof channel === 'object' ? channel.name : channel);
+    this.plan = { ...this.plan, names: this.plan.names.filter((other) => other !== name) };
+    await Promise.all(this.open.map((feed) => feed.leave(name)));
+  }
+
   [FEED](connection: Connection, end: StreamEnd): void {
-    new SubscriptionFeed(connection, this.set, this.plan, end).start();
+    const feed = new SubscriptionFeed(connection, this.set, this.plan, end);
+    if (this.feeds.length >= this.pruneAt) this.pruneAt = 2 * Math.max(4, this.open.length);
+    this.feeds.push(feed);
+    feed.start();
+  }
+
+  /** A subscription may be returned for many requests. */
+  private get open(): readonly SubscriptionFeed[] {
+    return (this.feeds = this.feeds.filter(({ isStopped }) => !isStopped));
   }
 }

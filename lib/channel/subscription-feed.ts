@@ -1,24 +1,21 @@
-import type { SseBackplaneEntry } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection, Feed } from '../connection/connection.js';
 import { endCompleted, endWithFailure, type StreamEnd } from '../connection/stream-end.js';
-import type { Frame } from '../protocol/frame.js';
-import { toEventInit } from '../protocol/sse-event-like.js';
 import { isThenable } from '../source/thenable.js';
-import { WireText } from '../protocol/wire-text.js';
+import type { WireText } from '../protocol/wire-text.js';
 import type { ChannelSet } from './channel-set.js';
 import type { ChannelWatcher } from './channel.js';
 import type { LiveGroup, LiveReader } from './live-group.js';
+import type { LogSlice } from './log-slices.js';
 import { OwnText } from './own-text.js';
 import type { PatientStream } from './patient-reader.js';
-import { Place, type Limit } from './place.js';
-import { parseResume } from './position-vector.js';
+import { Place, type Limit, type SseFrom } from './place.js';
+import type { PacedReader } from './replay-pace.js';
+import { beginAt, startFresh } from './starting-point.js';
+import type { SnapshotLoad } from './snapshot-loads.js';
+import type { StorePage } from './store-pages.js';
 import type { SubscriptionPlan } from './sse-subscription.js';
-import { storedFrame } from './stored-event.js';
-
-/** How much is written before the socket is asked again, in bytes. */
-const SLICE_BYTES = 65_536;
 
 /**
  * How long what was published before an end may take to reach the client, in milliseconds: as long as the grace of a
@@ -26,8 +23,27 @@ const SLICE_BYTES = 65_536;
  */
 const DELIVER_WITHIN_MS = 5_000;
 
-/** Entries asked of the backplane at a time. */
-const PAGE_ENTRIES = 100;
+/** How many events a filter is asked about before the time is looked at. */
+const FILTERED_AT_ONCE = 32;
+
+/**
+ * | state | what it waits for |
+ * |---|---|
+ * | `starting` | the backplane, to say where each channel stands |
+ * | `following` | news of its channels |
+ * | `moving` | nothing: it is writing at this moment |
+ * | `blocked` | room in its socket |
+ * | `deferred` | its turn, among others that catch up |
+ * | `waiting` | the store, or a snapshot |
+ * | `live` | nothing: its group writes for it |
+ * | `stopped` | nothing, ever |
+ */
+type FeedState = 'starting' | 'following' | 'moving' | 'blocked' | 'deferred' | 'waiting' | 'live' | 'stopped';
+
+/** A channel that is to be added or taken away as soon as nothing is on its way. */
+type Change =
+  | { readonly kind: 'join'; readonly place: Place; readonly done: () => void }
+  | { readonly kind: 'leave'; readonly name: string; readonly done: () => void };
 
 /**
  * One connection's place in some channels. It finds where to begin, replays, hands over to live, and falls back to
@@ -35,21 +51,28 @@ const PAGE_ENTRIES = 100;
  *
  * @internal
  */
-export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, PatientStream {
+export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, PatientStream, PacedReader {
   liveIndex = -1;
-  isStopped = false;
 
-  private readonly places: readonly Place[];
+  private state: FeedState = 'starting';
+  private places: readonly Place[];
   private group: LiveGroup | undefined;
-  /** Something is awaited (the backplane, a snapshot), and goes on by itself. */
-  private isWaiting = false;
-  private isStarted = false;
-  private isSnapshotDue = false;
+  private changes: Change[] = [];
+  private own: OwnText;
+  private hasBegun = false;
   private isAnnounced = false;
-  /** The connection ends: nothing is sent until it is known where that is. */
+  private isSnapshotDue = false;
+  /** The connection ends: channels come and go no more. */
+  private isEnding = false;
+  /** Nothing is sent until it is known where that end is. */
   private isHeld = false;
   private delivered: (() => void) | undefined;
-  private readonly own: OwnText;
+  /** A snapshot was sent, and what came while it was made was not. */
+  private isBehindSnapshot = false;
+  /** The log keeps what comes for this reader. */
+  private isLate = false;
+  /** What its socket holds, so that others at the same place can share it. */
+  private held: LogSlice | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -57,8 +80,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     private readonly plan: SubscriptionPlan,
     private readonly end: StreamEnd,
   ) {
-    this.places = plan.names.map((name) => new Place(channels.get(name)));
+    this.places = plan.names.map((name) => this.placeIn(name, plan.fromOf(name)));
     this.own = new OwnText(this.places, plan.filter);
+  }
+
+  get isStopped(): boolean {
+    return this.state === 'stopped';
   }
 
   start(): void {
@@ -72,10 +99,17 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   stop(): void {
     if (this.isStopped) return;
-    this.isStopped = true;
+    this.enter('stopped');
     this.delivered?.();
     this.channels.reader.leave(this);
+    this.channels.pages.leave(this);
+    this.channels.pace.forget(this);
+    this.letGo();
     for (const { channel } of this.places) channel.unwatch(this);
+    for (const change of this.changes.splice(0)) {
+      if (change.kind === 'join') change.place.channel.unwatch(this);
+      change.done();
+    }
     this.group?.quit(this);
     if (!this.isAnnounced) return;
     try {
@@ -92,11 +126,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   deliver(): Promise<void> | undefined {
     // A client that has not been told where it stands misses nothing: it begins anew.
-    if (!this.isStarted || this.isStopped) return undefined;
+    if (!this.hasBegun || this.isStopped) return undefined;
     const deadline = performance.now() + DELIVER_WITHIN_MS;
     if (this.group?.isFlushing) {
       return new Promise((resolve) => process.nextTick(() => resolve(this.deliver())));
     }
+    this.isEnding = true;
     const limits = this.places.map(({ channel }) => this.channels.heads.of(channel, deadline));
     this.group?.release(this);
     const known = limits.filter((limit): limit is Limit => !(limit instanceof Promise));
@@ -120,12 +155,20 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.pump();
   }
 
+  proceed(): void {
+    if (this.state === 'deferred') this.enter('following');
+    this.pump();
+  }
+
   fellBehind(cursors: readonly number[]): void {
     this.group = undefined;
+    this.enter(this.connection.isWritable ? 'following' : 'blocked');
     this.places.forEach((place, index) => {
       place.moveTo(cursors[index]!);
       place.channel.watch(this);
     });
+    // In the middle of a burst: its rest is for those who were there when it came, whatever the history keeps.
+    if (!this.isAtHead) this.keep();
   }
 
   failed(error: unknown): void {
@@ -139,57 +182,92 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     }
   }
 
-  /** Finds, for each channel, where this client goes on. */
-  private begin(): void {
-    this.isStarted = true;
-    const resume = parseResume(this.connection.lastEventId);
-    const { places } = this;
-    const { retains } = this.channels.backplane;
-    const known = resume.kind === 'vector' && places.some(({ hash }) => resume.positions.has(hash));
-    for (const place of places) {
-      if (resume.kind === 'position') place.resumeAt(places.length === 1 ? resume.position : undefined, retains);
-      else if (resume.kind === 'vector' && known) place.resumeAt(resume.positions.get(place.hash), retains);
-      else if (resume.kind === 'fresh') place.startFresh(this.plan.from, retains);
-      else place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
-    }
-    if (resume.kind === 'position' && places.length > 1) this.wait(this.adopt(resume.position));
-    // Whoever begins now has nothing yet that says where, be it in a channel that was added to those it came with: without
-    // an id it could not come back to this place.
-    this.isSnapshotDue = this.plan.snapshot !== undefined && resume.kind === 'fresh';
-    const isAdded = ({ hash }: Place) => resume.kind === 'vector' && !resume.positions.has(hash);
-    if (resume.kind === 'fresh' ? !this.isSnapshotDue : known && places.some(isAdded)) this.tellPosition();
+  /** @returns when the client is told of it: what is published from then on reaches it */
+  join(name: string, from: SseFrom): Promise<void> {
+    const isThere = this.places.some(({ channel }) => channel.name === name);
+    const isComing = this.changes.some((change) => change.kind === 'join' && change.place.channel.name === name);
+    if (this.isStopped || isThere || isComing) return Promise.resolve();
+    const place = this.placeIn(name, from);
+    place.channel.watch(this);
+    return new Promise((done) => this.change({ kind: 'join', place, done }));
   }
+
+  /** @returns when the client is told of it */
+  leave(name: string): Promise<void> {
+    if (this.isStopped) return Promise.resolve();
+    return new Promise((done) => this.change({ kind: 'leave', name, done }));
+  }
+
+  // --- moving on ------------------------------------------------------------------------------------------------
 
   /** Moves on as far as the socket has room. */
   private pump(): void {
     // A live reader's place is its group's affair: what drained was something else that the connection had sent.
-    if (this.isWaiting || this.isHeld || this.isStopped || this.group) return;
+    const { state } = this;
+    if (this.isHeld) return;
+    if (state !== 'starting' && state !== 'following' && state !== 'blocked') return;
+    this.enter('moving');
     try {
-      if (!this.isStarted) {
-        if (!this.places.every(({ channel }) => channel.isReady)) return;
-        this.begin();
-        if (this.isWaiting) return;
-      }
-      for (const place of this.places) while (!this.isDone(place)) if (!this.advance(place)) return;
-      if (this.isSnapshotDue) this.wait(this.sendSnapshot());
-      // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
-      else if (this.places.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
-      else if (this.isDelivered) this.delivered?.();
-      else this.goLive();
+      this.move();
     } catch (error) {
       // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
       this.failed(error);
     }
+    if (!this.is('moving')) return;
+    if (!this.hasBegun) this.enter('starting');
+    else this.enter(this.connection.isWritable ? 'following' : 'blocked');
+  }
+
+  private move(): void {
+    if (this.changes.length > 0 && !this.isEnding) this.makeChanges();
+    if (!this.hasBegun && !this.begin()) return;
+    if (!this.is('moving')) return;
+    // Not once for each place: what a filter publishes may be of one that was done.
+    while (!this.places.every((place) => this.isDone(place))) {
+      for (const place of this.places) {
+        while (!this.isDone(place)) {
+          if (!this.advance(place)) return;
+          if (!this.isDone(place) && !this.channels.pace.hasTime) return this.defer();
+        }
+      }
+    }
+    if (this.isSnapshotDue) return this.wait(this.sendSnapshot());
+    this.letGo();
+    this.isBehindSnapshot = false;
+    if (this.isDelivered) return this.delivered?.();
+    if (this.places.length === 0 || this.changes.length > 0) return;
+    // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
+    if (this.places.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
+    else this.goLive();
+  }
+
+  /** @returns whether it is known where to go on */
+  private begin(): boolean {
+    const { places, channels } = this;
+    if (!places.every(({ channel }) => channel.isReady)) return false;
+    this.hasBegun = true;
+    const { isFresh, isUntold, pending } = beginAt(places, this.connection.lastEventId, channels, this);
+    this.isSnapshotDue = this.plan.snapshot !== undefined && isFresh;
+    const tell = () => {
+      if (isUntold && !this.isSnapshotDue && !this.isStopped) this.tellPosition();
+    };
+    if (pending) this.wait(pending.then(tell));
+    else tell();
+    return true;
   }
 
   private get isDelivered(): boolean {
-    return !this.isSnapshotDue && this.places.every(({ limit, isAtHead }) => limit !== undefined && isAtHead);
+    return this.isEnding && !this.isSnapshotDue && this.places.every((place) => place.limit && place.isAtHead);
   }
 
   private deliverTo(limits: readonly Limit[]): void {
     this.places.forEach((place, index) => (place.limit = limits[index]));
     this.isHeld = false;
     this.pump();
+  }
+
+  private get isAtHead(): boolean {
+    return this.places.every(({ isAtHead }) => isAtHead);
   }
 
   private isDone(place: Place): boolean {
@@ -203,44 +281,115 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (place.isBehind && !place.gap) this.fallBack(place);
     // The first write sends the headers, and on some platforms that takes a while.
     this.connection.commit();
-    if (!this.connection.isWritable || this.isStopped) return false;
+    if (!this.hasRoom) return false;
     if (place.gap) this.tellGaps();
     else if (place.isBehind && !place.isRefilling) this.sendLatest(place);
     else if (!place.isRefilling && !place.isAtHead) this.sendSlice(place);
+    return this.hasRoom;
+  }
+
+  private get hasRoom(): boolean {
     return this.connection.isWritable && !this.isStopped;
   }
 
   private goLive(): void {
     if (this.plan.filter) return;
     this.connection.commit();
-    if (!this.connection.isWritable || this.isStopped) return;
+    if (!this.hasRoom) return;
     const group = this.channels.groupOf(this.places.map(({ channel }) => channel));
     if (!group.join(this)) return;
     this.group = group;
+    this.enter('live');
     for (const { channel } of this.places) channel.unwatch(this);
   }
 
+  /** Others have their turn. */
+  private defer(): void {
+    this.keep();
+    this.enter('deferred');
+    this.channels.pace.defer(this);
+  }
+
+  private wait(pending: Promise<void>): void {
+    this.enter('waiting');
+    pending.then(
+      () => {
+        if (this.state === 'waiting') this.enter('following');
+        this.pump();
+      },
+      (error: unknown) => {
+        if (!this.isStopped) endWithFailure(this.connection, error, this.end);
+      },
+    );
+  }
+
+  private enter(state: FeedState): void {
+    if (this.state === 'stopped' || this.state === state) return;
+    const { pace } = this.channels;
+    if (this.state === 'blocked') pace.blocked--;
+    if (state === 'blocked') pace.blocked++;
+    else if (state !== 'moving') this.held = undefined;
+    this.state = state;
+  }
+
+  /** For the compiler, which does not know that the state changes while it moves. */
+  private is(state: FeedState): boolean {
+    return this.state === state;
+  }
+
+  // --- what the log keeps for it -----------------------------------------------------------------------------------
+
+  private keep(): void {
+    if (this.isLate) return;
+    this.isLate = true;
+    for (const place of this.places) place.channel.keepFor(place);
+  }
+
+  private letGo(): void {
+    if (!this.isLate) return;
+    this.isLate = false;
+    for (const place of this.places) place.channel.letGo(place);
+  }
+
+  // --- what is sent -------------------------------------------------------------------------------------------------
+
   private sendSlice(place: Place): void {
-    const { log } = place.channel;
+    const { log, slices } = place.channel;
+    const { pace } = this.channels;
     const from = place.cursor;
-    const frames: Frame[] = [];
+    if (this.isShared) {
+      const slice = slices.from(from, pace.sliceBytes, place.end);
+      place.moveTo(from + slice.events);
+      return this.write(slice);
+    }
     let text = '';
-    let bytes = 0;
+    let left = pace.sliceBytes;
     let cursor = from;
-    for (const { end } = place; cursor < end && bytes < SLICE_BYTES; cursor++) {
+    for (const { end } = place; cursor < end && left > 0; cursor++) {
       const frame = log.frameAt(cursor);
-      bytes += frame.byteLength;
-      if (this.isShared) frames.push(frame);
-      else text += this.own.of(place, frame, log.positionAt(cursor), this.connection.options.lineEnding);
+      left -= frame.byteLength;
+      text += this.own.of(place, frame, log.positionAt(cursor), this.connection.options.lineEnding);
+      if (this.plan.filter && (cursor + 1 - from) % FILTERED_AT_ONCE === 0 && !pace.hasTime) left = 0;
     }
     place.moveTo(cursor);
-    if (this.isShared) this.connection.writeShared(WireText.join(frames), frames.length, performance.now());
-    else this.connection.writeOwn(text, cursor - from);
+    this.connection.writeOwn(text, cursor - from);
   }
 
   /** Whether this reader writes the very bytes that others write. */
   private get isShared(): boolean {
     return this.places.length === 1 && !this.plan.filter;
+  }
+
+  private write(slice: LogSlice): void {
+    this.held = slice;
+    this.writeText(slice.text, slice.events);
+  }
+
+  private writeText(text: WireText, events: number): void {
+    const { connection } = this;
+    connection.commit();
+    if (connection.isWritable) connection.writeShared(text, events, performance.now());
+    else connection.writeOwn(text.text(connection.options.lineEnding), events);
   }
 
   /** The log has moved past this reader. */
@@ -260,11 +409,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   /** Catches up with the log by the newest event of each key; nothing without a newer one is missing. */
   private sendLatest(place: Place): void {
     const { latest, log } = place.channel;
+    const { sliceBytes } = this.channels.pace;
     let text = '';
     let events = 0;
     for (const { number, position, frame } of latest?.from(place.cursor) ?? []) {
       // From here on the log has them all.
-      if (number >= log.first || number >= place.end || text.length >= SLICE_BYTES) break;
+      if (number >= log.first || number >= place.end || text.length >= sliceBytes) break;
       text += this.own.of(place, frame, position, this.connection.options.lineEnding);
       place.cursor = number + 1;
       events++;
@@ -273,13 +423,20 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     else this.connection.writeOwn(text, events);
   }
 
-  /** @returns whether the log has taken over */
+  /** @returns whether to go on at once */
   private refill(place: Place): boolean {
+    const { channel } = place;
     if (place.findInLog()) return true;
     // What is read has to be kept until there is room: as long as there is none, it stays in the store.
     if (!this.connection.isWritable) return false;
+    const { pages } = this.channels;
+    const page = pages.find(channel.name, place.position);
+    if (page) {
+      this.take(place, page);
+      return this.hasRoom;
+    }
     // Asked before, and this node has heard of nothing since.
-    if (place.askedAt !== place.channel.log.next) this.wait(this.readPage(place));
+    if (place.askedAt !== channel.log.next) this.wait(this.readPage(place));
     return false;
   }
 
@@ -287,73 +444,63 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   private async readPage(place: Place): Promise<void> {
     const { channel, position } = place;
     const { next } = channel.log;
-    const page = await this.channels.reader.read(this, channel.name, position, PAGE_ENTRIES);
+    const page = await this.channels.pages.read(this, channel.name, position);
     if (this.isStopped || !page) return;
-    const { entries, gap } = page;
-    if (gap !== undefined) {
-      place.miss(gap);
-    } else if (entries.length > 0) {
-      this.sendEntries(place, entries);
-    } else if (position === undefined) {
-      // What came while the store was asked is in the log, from there on.
-      place.startAt(next);
-    } else {
-      // The store has no more, and this node does not know that position yet: its turn comes through the log.
-      place.askedAt = next;
-    }
+    if (page.gap !== undefined) place.miss(page.gap);
+    else if (page.events > 0) this.take(place, page);
+    // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
+    else if (page.isTrimmed) place.miss('trimmed');
+    else if (position === undefined) place.startAt(next);
+    // The store has no more, and this node does not know that position yet: its turn comes through the log.
+    else place.askedAt = next;
   }
 
-  /** Takes the position of a client that came from one channel to several: it is of whichever has it. */
-  private async adopt(position: string): Promise<void> {
-    const { places } = this;
-    // Another channel's position is a foreign one; any other answer is of the channel that minted it.
-    let reason: SseGapReason = 'foreign';
-    for (const place of places) {
-      const isInLog = place.channel.log.cursorAfter(position) !== undefined;
-      const page = isInLog
-        ? { gap: undefined }
-        : await this.channels.reader.read(this, place.channel.name, position, 1);
-      if (!page) return;
-      const { gap } = page;
-      if (gap === undefined) {
-        place.resumeAt(position, this.channels.backplane.retains);
-        return this.tellPosition();
-      }
-      if (gap !== 'foreign') reason = gap;
+  private take(place: Place, page: StorePage): void {
+    place.askedAt = undefined;
+    place.isFresh = false;
+    if (page.isTrimmed) {
+      place.missBeginning();
+      place.position = page.before;
+      this.connection.commit();
+      this.tellGaps();
     }
-    for (const place of places) place.miss(reason);
-  }
-
-  private sendEntries(place: Place, entries: readonly SseBackplaneEntry[]): void {
+    if (this.isShared && !place.limit) {
+      place.position = page.entries.at(-1)?.position;
+      return this.write(page);
+    }
     this.connection.commit();
     const { lineEnding } = this.connection.options;
     let text = '';
-    for (const { position, event } of entries) {
-      text += this.own.of(place, storedFrame(event, position), position, lineEnding);
+    let events = 0;
+    for (const { position, frame } of page.entries) {
+      text += this.own.of(place, frame, position, lineEnding);
+      events++;
       if (place.limit?.position === position) break;
     }
-    place.askedAt = undefined;
-    this.connection.writeOwn(text, entries.length);
+    this.connection.writeOwn(text, events);
   }
 
   /** Announces what is missing, once for all channels that miss for the same reason, and goes on at the heads. */
   private tellGaps(): void {
+    const { plan, channels } = this;
+    const missing = this.places.filter(({ gap }) => gap !== undefined);
+    // So much came while the last one was made that it could not be kept: another one would take as long.
+    const isHopeless = this.isBehindSnapshot && missing.every(({ gap }) => gap === 'slow_client' || gap === 'trimmed');
+    const snapshot = isHopeless ? undefined : plan.snapshot;
+    const others = this.places.filter(({ gap }) => gap === undefined);
+    const load = snapshot && channels.snapshots.find(snapshot, this.places, others);
     const byReason = new Map<SseGapReason, Place[]>();
-    for (const place of this.places) {
-      if (!place.gap) continue;
-      byReason.set(place.gap, [...(byReason.get(place.gap) ?? []), place]);
-      place.jump();
+    for (const place of missing) {
+      byReason.set(place.gap!, [...(byReason.get(place.gap!) ?? []), place]);
+      place.jump(load?.cursorIn(place.channel) ?? place.channel.log.next);
     }
     let text = '';
     for (const [reason, places] of byReason) {
       const names = places.map(({ channel }) => channel.name);
       const data = { channel: names.length === 1 ? names[0] : names, reason };
-      text += this.own.say(
-        { type: this.channels.options.gapType, data: JSON.stringify(data) },
-        this.connection.options,
-      );
+      text += this.own.say({ type: channels.options.gapType, data: JSON.stringify(data) }, this.connection.options);
     }
-    this.isSnapshotDue = this.plan.snapshot !== undefined;
+    if (snapshot) this.isSnapshotDue = true;
     this.connection.writeOwn(text, byReason.size);
   }
 
@@ -363,10 +510,74 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   }
 
   private async sendSnapshot(): Promise<void> {
+    const { plan, places, connection, channels } = this;
     this.isSnapshotDue = false;
-    const state = await this.plan.snapshot?.();
-    const { own, connection } = this;
-    if (!this.isStopped) connection.writeOwn(own.say(toEventInit(state), connection.options), 1);
+    if (!plan.snapshot) return;
+    let load: SnapshotLoad | undefined = channels.snapshots.find(plan.snapshot, places);
+    load ??= channels.snapshots.begin(plan.snapshot, places, connection.options.buffer.maxBytes);
+    for (const place of places) {
+      // What came between is in the state that others wait for, or follows it.
+      const cursor = load.cursorIn(place.channel);
+      if (place.cursor > cursor) place.startAt(cursor);
+      place.isFresh = false;
+    }
+    this.keep();
+    this.isBehindSnapshot = true;
+    const state = await load.state;
+    if (this.isStopped) return;
+    this.writeText(load.encode(state, this.own.id, connection.options.serialize), 1);
+  }
+
+  // --- channels that come and go --------------------------------------------------------------------------------------
+
+  private change(change: Change): void {
+    this.changes.push(change);
+    if (this.state !== 'live') return this.pump();
+    // Its group is in the middle of writing: where this reader stands is known when it is through.
+    if (this.group?.isFlushing) process.nextTick(() => this.leaveGroup());
+    else this.leaveGroup();
+  }
+
+  private leaveGroup(): void {
+    this.group?.release(this);
+    this.pump();
+  }
+
+  private makeChanges(): void {
+    const { changes } = this;
+    this.changes = [];
+    for (const change of changes) {
+      if (change.kind === 'leave') this.takeAway(change.name);
+      else if (!this.hasBegun) this.places = [...this.places, change.place];
+      else if (!change.place.channel.isReady || !this.is('moving')) {
+        this.changes.push(change);
+        continue;
+      } else this.add(change.place);
+      change.done();
+    }
+    this.own = new OwnText(this.places, this.plan.filter);
+    if (!this.hasBegun || this.changes.length === changes.length || !this.is('moving')) return;
+    this.tellPosition();
+  }
+
+  private add(place: Place): void {
+    this.places = [...this.places, place];
+    if (this.isLate) place.channel.keepFor(place);
+    const pending = startFresh(place, this.channels, this);
+    if (pending) this.wait(pending.then(() => this.tellPosition()));
+  }
+
+  private takeAway(name: string): void {
+    for (const place of this.places) {
+      if (place.channel.name !== name) continue;
+      place.channel.letGo(place);
+      place.channel.unwatch(this);
+    }
+    this.places = this.places.filter(({ channel }) => channel.name !== name);
+  }
+
+  private placeIn(name: string, from: SseFrom): Place {
+    return new Place(this.channels.get(name), from, this.connection.options.buffer.maxBytes);
   }
 
   /** A hook may be async, and fail like that. */
@@ -376,18 +587,5 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       if (this.isStopped) this.end.report(error);
       else endWithFailure(this.connection, error, this.end);
     });
-  }
-
-  private wait(pending: Promise<void>): void {
-    this.isWaiting = true;
-    pending.then(
-      () => {
-        this.isWaiting = false;
-        this.pump();
-      },
-      (error: unknown) => {
-        if (!this.isStopped) endWithFailure(this.connection, error, this.end);
-      },
-    );
   }
 }

@@ -38,11 +38,16 @@ export class DirectWriter implements Writer {
     // A socket whose peer half-closed is ended by Node before 'close'. Writing to it then would raise 'clientError',
     // which servers answer with a 400 in the middle of the body.
     if (!this.socket.writable) return true;
-    return this.socket.write(`${bytes.toString(16)}\r\n${text}\r\n`);
+    return this.hasRoom(this.socket.write(`${bytes.toString(16)}\r\n${text}\r\n`));
   }
 
   writeShared(shared: SharedBytes, lineEnding: LineEnding): boolean {
-    return !this.socket.writable || this.socket.write(shared.chunked(lineEnding));
+    return !this.socket.writable || this.hasRoom(this.socket.write(shared.chunked(lineEnding)));
+  }
+
+  /** Node calls a large write too much even when the kernel has taken all of it at once. */
+  private hasRoom(room: boolean): boolean {
+    return room || this.socket.writableLength === 0;
   }
 
   onDrain(listener: () => void): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Frame } from '../protocol/frame.js';
+import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import { EventLog } from './event-log.js';
 
 const frame = (data: string) => Frame.of({ data });
@@ -14,7 +15,7 @@ class PlainLog {
     return this.entries[0]?.number ?? this.next;
   }
   get byteLength(): number {
-    return this.entries.reduce((sum, entry) => sum + entry.frame.byteLength, 0);
+    return this.entries.reduce((sum, entry) => sum + entry.frame.byteLength + ENTRY_BYTES, 0);
   }
   cursorAfter(position: string): number | undefined {
     const found = [...this.entries].reverse().find((entry) => entry.position === position);
@@ -27,7 +28,7 @@ class PlainLog {
 
 const limits = fc.record({
   maxEvents: fc.integer({ min: 0, max: 20 }),
-  maxBytes: fc.integer({ min: 0, max: 400 }),
+  maxBytes: fc.integer({ min: 0, max: 2_500 }),
   maxAgeMs: fc.oneof(fc.constant<false>(false), fc.integer({ min: 0, max: 50 })),
 });
 
@@ -56,7 +57,7 @@ describe('EventLog', () => {
         const minted: string[] = [];
         const isOver = (now: number, kept = plain.entries) =>
           kept.length > maxEvents ||
-          kept.reduce((sum, entry) => sum + entry.frame.byteLength, 0) > maxBytes ||
+          kept.reduce((sum, entry) => sum + entry.frame.byteLength + ENTRY_BYTES, 0) > maxBytes ||
           now - kept[0]!.at >= maxAgeMs;
         steps.forEach((one, now) => {
           if (one.kind === 'append') {
@@ -81,6 +82,9 @@ describe('EventLog', () => {
           const kept = [...plain.entries];
           while (kept.length > 0 && isOver(now, kept)) kept.shift();
           expect(log.oldest(now)).toBe(kept[0]?.number ?? plain.next);
+          const keptBytes = kept.reduce((sum, entry) => sum + entry.frame.byteLength + ENTRY_BYTES, 0);
+          expect(log.excess(now)).toBe(plain.byteLength - keptBytes);
+          expect(log.firstSince(now)).toBe(plain.entries.find(({ at }) => at >= now)?.number ?? plain.next);
           expect(log.head).toBe(plain.entries.at(-1)?.position ?? plain.base);
           for (const { number, position, frame: expected } of plain.entries) {
             expect(log.frameAt(number)).toBe(expected);

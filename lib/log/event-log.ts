@@ -1,5 +1,5 @@
 import type { Frame } from '../protocol/frame.js';
-import type { SseHistoryOptions } from '../protocol/history-limits.js';
+import { ENTRY_BYTES, type SseHistoryOptions } from '../protocol/history-limits.js';
 
 /** Room of a log that has just begun: most channels are quiet. A power of two, as every capacity. */
 const MIN_CAPACITY = 8;
@@ -20,7 +20,7 @@ export class EventLog {
   first = 0;
   /** The number that the next entry will have. */
   next = 0;
-  /** Bytes of all frames. */
+  /** What all entries cost, in bytes. */
   byteLength = 0;
   /** The position just before `first`: of what was dropped last, or the beginning of the channel. */
   base: string | undefined;
@@ -35,6 +35,9 @@ export class EventLog {
   private start = 0;
   private capacity = 0;
   private readonly maxAgeMs: number;
+  /** The oldest entry within the limits when that was asked last, and what it and all after it cost. It only moves on. */
+  private within = 0;
+  private withinBytes = 0;
 
   constructor(private readonly limits: SseHistoryOptions) {
     this.maxAgeMs = limits.maxAgeMs === false ? Infinity : limits.maxAgeMs;
@@ -57,7 +60,9 @@ export class EventLog {
     this.frames[slot] = frame;
     this.positions[slot] = position;
     this.times[slot] = now;
-    this.byteLength += frame.byteLength;
+    const bytes = costOf(frame);
+    this.byteLength += bytes;
+    this.withinBytes += bytes;
     this.numbers.set(position, number);
     return number;
   }
@@ -65,14 +70,27 @@ export class EventLog {
   /** The number of the oldest entry within the limits, whether or not what is beyond them was dropped already. */
   oldest(now: number): number {
     const { maxEvents, maxBytes } = this.limits;
-    let number = this.first;
-    let bytes = this.byteLength;
     while (
-      number < this.next &&
-      (this.next - number > maxEvents || bytes > maxBytes || now - this.times[this.slotOf(number)]! >= this.maxAgeMs)
+      this.within < this.next &&
+      (this.next - this.within > maxEvents ||
+        this.withinBytes > maxBytes ||
+        now - this.times[this.slotOf(this.within)]! >= this.maxAgeMs)
     ) {
-      bytes -= this.frameAt(number++).byteLength;
+      this.withinBytes -= costOf(this.frameAt(this.within++));
     }
+    return this.within;
+  }
+
+  /** What the entries that are beyond the limits, and are kept all the same, cost in bytes. */
+  excess(now: number): number {
+    this.oldest(now);
+    return this.byteLength - this.withinBytes;
+  }
+
+  /** The number of the first entry that was appended at `at` or later. */
+  firstSince(at: number): number {
+    let number = this.next;
+    while (number > this.first && this.times[this.slotOf(number - 1)]! >= at) number--;
     return number;
   }
 
@@ -93,7 +111,7 @@ export class EventLog {
   /** Puts every cursor behind the tail, those at the head as well: it is not known what they missed. */
   lose(base: string | undefined): void {
     this.clear(base);
-    this.first = ++this.next;
+    this.first = this.within = ++this.next;
   }
 
   /** The cursor of a reader that has everything up to `position`; `undefined` if that can not be told from this log. */
@@ -127,7 +145,12 @@ export class EventLog {
     const position = this.positions[slot]!;
     // A store that gives a position twice is broken; the newer entry must stay reachable all the same.
     if (this.numbers.get(position) === this.first) this.numbers.delete(position);
-    this.byteLength -= this.frames[slot]!.byteLength;
+    const bytes = costOf(this.frames[slot]!);
+    this.byteLength -= bytes;
+    if (this.within === this.first) {
+      this.within++;
+      this.withinBytes -= bytes;
+    }
     this.frames[slot] = this.positions[slot] = undefined;
     this.base = position;
     this.start = (slot + 1) & (this.capacity - 1);
@@ -151,4 +174,8 @@ export class EventLog {
     this.start = 0;
     this.capacity = capacity;
   }
+}
+
+function costOf(frame: Frame): number {
+  return frame.byteLength + ENTRY_BYTES;
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Frame } from '../protocol/frame.js';
+import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import { LatestIndex } from './latest-index.js';
 
 const frame = Frame.of({ data: '0123456789' });
@@ -8,7 +9,7 @@ const numbers = (index: LatestIndex, cursor = 0) => [...index.from(cursor)].map(
 
 describe('LatestIndex', () => {
   it('keeps the newest of each key, in order, also of those that the log has dropped', () => {
-    const index = new LatestIndex({ maxEvents: 10, maxBytes: 1_000 });
+    const index = new LatestIndex({ maxEvents: 10, maxBytes: 10_000 });
     ['a', 'b', 'a', 'c'].forEach((key, number) => index.add(entry(number, key)));
     for (let n = 0; n < 4; n++) index.dropped(n);
     expect(numbers(index)).toEqual([1, 2, 3]);
@@ -17,7 +18,7 @@ describe('LatestIndex', () => {
   });
 
   it('keeps what has no key until the log drops it, and says that it is lost then', () => {
-    const index = new LatestIndex({ maxEvents: 10, maxBytes: 1_000 });
+    const index = new LatestIndex({ maxEvents: 10, maxBytes: 10_000 });
     index.add(entry(0));
     index.add(entry(1, 'a'));
     expect(numbers(index)).toEqual([0, 1]);
@@ -57,7 +58,7 @@ describe('LatestIndex', () => {
   });
 
   it('is bounded by bytes as well', () => {
-    const index = new LatestIndex({ maxEvents: 100, maxBytes: 3 * frame.byteLength });
+    const index = new LatestIndex({ maxEvents: 100, maxBytes: 3 * (frame.byteLength + ENTRY_BYTES) });
     for (let n = 0; n < 10; n++) index.add(entry(n, `k${n}`));
     expect(numbers(index)).toEqual([7, 8, 9]);
     expect(index.lost).toBe(6);

@@ -1,5 +1,5 @@
 import type { Frame } from '../protocol/frame.js';
-import type { SseHistoryOptions } from '../protocol/history-limits.js';
+import { ENTRY_BYTES, type SseHistoryOptions } from '../protocol/history-limits.js';
 
 /** An entry as the index keeps it; the frame is the log's own. */
 export interface LatestEntry {
@@ -33,7 +33,7 @@ export class LatestIndex {
     if (entry.key === undefined) this.keyless.set(entry.number, entry);
     else this.remove(entry.key);
     this.entries.set(entry.key ?? entry, entry);
-    this.byteLength += entry.frame.byteLength;
+    this.byteLength += entry.frame.byteLength + ENTRY_BYTES;
     while (this.entries.size > this.limits.maxEvents || this.byteLength > this.limits.maxBytes) this.giveUp();
   }
 
@@ -71,6 +71,6 @@ export class LatestIndex {
     const entry = this.entries.get(key);
     if (!entry) return;
     this.entries.delete(key);
-    this.byteLength -= entry.frame.byteLength;
+    this.byteLength -= entry.frame.byteLength + ENTRY_BYTES;
   }
 }

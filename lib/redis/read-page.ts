@@ -27,13 +27,24 @@ export async function readPage(
 /** From the oldest entry on that can be read. */
 async function readOldest(store: StreamStore, stream: string, bounds: PageBounds): Promise<SseBackplanePage> {
   let from = '-';
+  let isUnreadable = false;
   for (;;) {
-    const rows = await store.oldest(stream, from, bounds);
+    const { rows, head } = await store.oldest(stream, from, bounds);
     const start = rows.findIndex(isWhole);
+    const first = rows[start];
+    if (first) {
+      return { ...pageOf(rows.slice(start)), isTrimmed: isUnreadable || start > 0 || !isBeginning(first) };
+    }
     const last = rows.at(-1);
-    if (start !== -1 || !last) return pageOf(rows.slice(start));
+    if (!last) return { entries: [], isTrimmed: isUnreadable || (head !== undefined && !head.isBare) };
+    isUnreadable = true;
     from = `(${last.position}`;
   }
+}
+
+/** Whether nothing of its life was before it, or nothing but the start, which is one byte. */
+function isBeginning({ bytesBefore }: StoredEntry): boolean {
+  return bytesBefore === undefined || bytesBefore <= 1;
 }
 
 /** As many as refer each to the one before it. */

@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane } from '../backplane/abilities.js';
+import type {
+  SseIdempotentBackplane,
+  SseObservableBackplane,
+  SseSignallingBackplane,
+  SseTimedBackplane,
+} from '../backplane/abilities.js';
 import {
   SseBackplane,
   type SseBackplaneEvent,
@@ -44,7 +49,7 @@ const SIGNAL_TTL_MS = 300_000;
  */
 export class RedisBackplane
   extends SseBackplane
-  implements SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane
+  implements SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane, SseTimedBackplane
 {
   readonly retains = true;
   readonly isIdempotent = true;
@@ -130,6 +135,11 @@ export class RedisBackplane
    * @param onLost called when it is found that another took over
    * @returns `undefined` if another node produces
    */
+  async positionBefore(channel: string, time: number): Promise<string | undefined> {
+    if (this.isClosed) throw closed();
+    return await this.store.positionBefore(this.keys.stream(channel), time);
+  }
+
   async produce(
     channel: string,
     lastWords: readonly SseBackplaneEvent[],

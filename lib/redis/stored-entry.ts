@@ -14,6 +14,8 @@ export interface StoredEntry {
   readonly from: string | undefined;
   /** The base of its life. Only known of what was read, not of what was notified. */
   readonly life: string | undefined;
+  /** Bytes of its life before it. Only known of what was read. */
+  readonly bytesBefore?: number | undefined;
   /** `undefined` when what is stored is no event of ours. */
   readonly event: SseBackplaneEvent | undefined;
 }
@@ -113,13 +115,14 @@ export function parseRow(row: unknown): StoredEntry {
   const [id, fields] = row as [unknown, unknown];
   const [m, meta, e, event] = Array.isArray(fields) ? (fields as unknown[]).map(String) : [];
   const parts = m === 'm' && e === 'e' ? (meta ?? '').split(' ') : [];
-  const [previous = '', from = '-', life] = parts;
+  const [previous = '', from = '-', life, bytes] = parts;
   const isOurs = parts.length === 5 && isPosition(previous);
   return {
     position: String(id),
     previous,
     from: from === '-' ? undefined : from,
     life,
+    bytesBefore: isOurs ? Number(bytes) - Buffer.byteLength(event ?? '') : undefined,
     event: isOurs ? decodeStored(event ?? '') : undefined,
   };
 }

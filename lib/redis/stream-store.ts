@@ -90,8 +90,15 @@ export class StreamStore {
    *
    * @param from `-`, or where Redis itself left off
    */
-  async oldest(stream: string, from: string, bounds: PageBounds): Promise<readonly StoredEntry[]> {
-    return (await this.rows(stream, from, '', bounds)).rows;
+  oldest(stream: string, from: string, bounds: PageBounds): ReturnType<StreamStore['rows']> {
+    return this.rows(stream, from, '', bounds);
+  }
+
+  /** The position of the newest entry that was stored before `time`, by the clock of Redis. */
+  async positionBefore(stream: string, time: number): Promise<string | undefined> {
+    const answer = await this.link.send(stream, ['XREVRANGE', stream, `(${Math.max(1, time)}-0`, '-', 'COUNT', '1']);
+    const [row] = Array.isArray(answer) ? (answer as unknown[]) : [];
+    return row === undefined ? undefined : parseRow(row).position;
   }
 
   /**

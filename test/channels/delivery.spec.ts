@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Query } from '@nestjs/common';
-import { Sse, SseBroadcaster, SseModule } from '../../lib/index.js';
+import type { Connection } from '../../lib/connection/connection.js';
+import { Sse, SseBroadcaster, SseConnections, SseModule } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Platform, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';
@@ -139,7 +140,7 @@ describe('every client against the ledger', () => {
       const random = seeded(4);
       const oracle = new Oracle();
       const put = async (n: number) => {
-        const data = `${n}`.padEnd(8_192, '.');
+        const data = `${n}`.padEnd(8_000, '.');
         oracle.note(await broadcaster.publish('a', { type: 't', data }));
       };
       for (let n = 0; n < 2_000; n++) await put(n);
@@ -150,6 +151,8 @@ describe('every client against the ledger', () => {
       );
       // Each stops somewhere in its replay, and the history moves past all of them.
       const seen = await Promise.all(clients.map((client) => client.events(1 + random(300))));
+      const connections = [...running.app.get(SseConnections)] as unknown as Connection[];
+      await until(() => connections.every(({ isWritable }) => !isWritable), 'all sockets are full');
       for (let n = 2_000; n < 6_000; n++) {
         await put(n);
         if (n % 100 === 0) await turn();

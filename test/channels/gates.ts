@@ -66,10 +66,22 @@ export class GatedBackplane extends MemoryBackplane {
     };
   }
 
-  override async read(channel: string, after: string | undefined, limit: number): Promise<SseBackplanePage> {
+  override async read(
+    channel: string,
+    after: string | undefined,
+    limit: number,
+    maxBytes = Infinity,
+  ): Promise<SseBackplanePage> {
     await this.reading.pass();
     const entries = this.stored.get(channel) ?? [];
     const from = after === undefined ? 0 : entries.findIndex(({ position }) => position === after) + 1;
-    return { entries: entries.slice(from, from + limit) };
+    const page: SseBackplaneEntry[] = [];
+    let left = maxBytes;
+    for (const entry of entries.slice(from, from + limit)) {
+      left -= entry.event.data?.length ?? 0;
+      if (left < 0 && page.length > 0) break;
+      page.push(entry);
+    }
+    return { entries: page };
   }
 }

@@ -194,7 +194,8 @@ describe('channels, when others misbehave', () => {
       most = Math.max(most, log.byteLength);
     }
     process.stdout.write(`  300,000 publishes in one turn: at most ${Math.round(most / 1_024)} KB in the log\n`);
-    expect(most).toBeLessThan(1_200_000);
+    // What one turn may publish before it is written, and as much again for a client that is in the middle of it.
+    expect(most).toBeLessThan(2_300_000);
     const first = await client.events(1_000);
     expect(first.map(({ data }) => Number(data))).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
   }, 60_000);

@@ -166,13 +166,35 @@ describe('what a channel keeps in memory', () => {
     ]);
     await until(() => broadcaster.subscribers('a') === 3);
     const third = { id: (await broadcaster.publish('a', 'third')).id, event: undefined, data: 'third' };
-    expect(await fresh.event()).toEqual(third);
-    expect(await missing.events(2)).toEqual([
-      { id: second.id, event: 'gap', data: JSON.stringify({ channel: 'a', reason: 'trimmed' }) },
-      third,
-    ]);
+    const isGone = { event: 'gap', data: JSON.stringify({ channel: 'a', reason: 'trimmed' }) };
+    expect(await fresh.events(2)).toEqual([{ id: second.id, ...isGone }, third]);
+    expect(await missing.events(2)).toEqual([{ id: second.id, ...isGone }, third]);
     expect(await complete.event()).toEqual(third);
     for (const client of [fresh, missing, complete]) client.leave();
+  });
+
+  it('is announced as cut to who begins with the oldest of it, and is replayed from there', async () => {
+    await begin({ maxEvents: 3 });
+    for (const text of ['one', 'two', 'three', 'four', 'five']) await broadcaster.publish('a', text);
+    const client = await open(running, '/all');
+    expect((await client.events(4)).map(({ data }) => data)).toEqual([
+      '{"channel":"a","reason":"trimmed"}',
+      'three',
+      'four',
+      'five',
+    ]);
+    client.leave();
+  });
+
+  it.each([
+    ['a life that is whole', 4],
+    ['a life of which only the start is gone', 3],
+  ])('is not announced as cut for %s', async (_, maxEvents) => {
+    await begin({ maxEvents });
+    const production = await broadcaster.produce('a', ['one', 'two']);
+    await production.done;
+    const client = await open(running, '/all');
+    expect((await client.rest()).map(({ data }) => data)).toEqual(['one', 'two']);
   });
 
   it('is within its bounds in the turn of the publish, too', async () => {

@@ -35,7 +35,9 @@ describe('a store that keeps more than this node does', () => {
     backplane = new GatedBackplane();
     backplane.ready.open();
     running = await start(platforms[0]!, {
-      imports: [SseModule.forRoot({ ping: false, backplane, history: { maxEvents: 5 }, ...options })],
+      imports: [
+        SseModule.forRoot({ ping: false, backplane, history: { maxEvents: 5 }, buffer: { maxBytes: 1 }, ...options }),
+      ],
       controllers: [Feeds],
     });
     broadcaster = running.app.get(SseBroadcaster);

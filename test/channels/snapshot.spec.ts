@@ -22,6 +22,10 @@ class Feeds {
   @Sse('feed') feed(@Query('channels') channels: string) {
     return this.broadcaster.subscribe(channels.split(','), { snapshot: () => snapshot() });
   }
+  @Sse('shared') shared(@Query('shareForMs') shareForMs: string, @Query('key') key: string | undefined) {
+    const load = () => snapshot();
+    return this.broadcaster.subscribe('a', { snapshot: { load, key: key ?? '', shareForMs: Number(shareForMs) } });
+  }
 }
 
 const faults: unknown[] = [];
@@ -137,18 +141,98 @@ describe('a snapshot', () => {
     60_000,
   );
 
-  it('is followed by a gap and another one when the history was trimmed while it was being made', async () => {
-    await begin({ history: { maxEvents: 5 } });
+  it.each([0, 5])(
+    'is made once, and followed by all that came meanwhile, when it is slower than a history of %i events',
+    async (maxEvents) => {
+      await begin({ history: { maxEvents } });
+      const client = await waiting();
+      await publish(200);
+      gate.open();
+      const seen = await next(client, 201);
+      expect(seen).toEqual(['state 1', ...Array.from({ length: 200 }, (_, n) => `${n}`)]);
+      await publish(1);
+      expect(await next(client, 1)).toEqual(['0']);
+      expect(made).toBe(1);
+      // Nothing is kept for anybody any more.
+      expect(await broadcaster.history('a')).toHaveLength(Math.min(1, maxEvents) * 5);
+    },
+  );
+
+  it('is followed by a gap, and not by another one, when more came than the buffer may hold', async () => {
+    await begin({ history: { maxEvents: 5 }, buffer: { maxBytes: 1_000 } });
     const client = await waiting();
     await publish(20);
     gate.open();
-    expect(await client.events(3)).toMatchObject([
-      { event: 'state', data: 'state 1' },
-      { event: 'gap', data: '{"channel":"a","reason":"slow_client"}' },
-      { event: 'state', data: 'state 2' },
-    ]);
+    await client.events(1);
+    await until(() => broadcaster.subscribers('a') === 1);
+    expect(await client.events(1)).toMatchObject([{ event: 'gap', data: '{"channel":"a","reason":"slow_client"}' }]);
     await broadcaster.publish('a', 'after');
     expect(await next(client, 1)).toEqual(['after']);
+    expect(made).toBe(1);
+  });
+
+  it('of which the event has an id of its own is refused, as by publish()', async () => {
+    await begin();
+    snapshot = () => ({ id: '7', data: 'state' });
+    const client = await follow();
+    if (client.status === 200) expect((await client.rest()).map(({ event }) => event)).toEqual(['error']);
+    else expect(client.status).toBe(500);
+    expect(running.app.get(SseConnections).closed).toMatchObject({ source_failed: 1 });
+  });
+
+  describe('that is shared', () => {
+    it('is made once for all who wait for it, and followed by what came since it began', async () => {
+      await begin({ history: { maxEvents: 0 } });
+      const path = '/shared?shareForMs=0';
+      const early = await follow(path);
+      await until(() => gate.arrived === 1);
+      await publish(3);
+      const late = await Promise.all(Array.from({ length: 99 }, (_, n) => follow(path, n % 2 ? 'bad-id' : undefined)));
+      await until(() => broadcaster.subscribers('a') === 100);
+      await broadcaster.publish('a', 'last');
+      gate.open();
+      for (const client of [early, ...late]) {
+        const seen = (await client.events(5)).filter(({ event }) => event !== 'gap');
+        const rest = seen.length === 5 ? [] : await client.events(1);
+        expect([...seen, ...rest].map(({ data }) => data)).toEqual(['state 1', '0', '1', '2', 'last']);
+      }
+      expect(made).toBe(1);
+      await follow(path);
+      await until(() => gate.arrived === 2, 'who comes afterwards gets a new one');
+    });
+
+    it('is given to others for as long as it may be, and followed by what came since', async () => {
+      await begin({ history: { maxEvents: 0 } });
+      gate.open();
+      const path = '/shared?shareForMs=600000';
+      const first = await follow(path);
+      expect(await next(first, 1)).toEqual(['state 1']);
+      await publish(2);
+      const second = await follow(path);
+      expect(await next(second, 3)).toEqual(['state 1', '0', '1']);
+      expect(made).toBe(1);
+    });
+
+    it('is another one for another key', async () => {
+      await begin();
+      const clients = await Promise.all([follow('/shared?shareForMs=0&key=x'), follow('/shared?shareForMs=0&key=y')]);
+      await until(() => gate.arrived === 2);
+      gate.open();
+      const states = await Promise.all(clients.map((client) => client.event()));
+      expect(new Set(states.map((one) => one?.data))).toEqual(new Set(['state 1', 'state 2']));
+    });
+
+    it('is not given to a client that has seen what is newer', async () => {
+      await begin();
+      gate.open();
+      const path = '/shared?shareForMs=600000';
+      expect(await next(await follow(path), 1)).toEqual(['state 1']);
+      const { id } = await broadcaster.publish('a', 'one');
+      const known = await follow(path, id);
+      await broadcaster.publish('a', 'two');
+      expect(await next(known, 1)).toEqual(['two']);
+      expect(made).toBe(1);
+    });
   });
 
   it('comes after the one gap that a position from before the history gets, and before anything newer', async () => {

@@ -1,0 +1,65 @@
+/** How long readers that catch up may keep others from the event loop at a time, in milliseconds. */
+const TURN_MS = 2;
+
+/** What all readers whose sockets are full may hold together, in bytes: each writes so much less when they are many. */
+const BLOCKED_BYTES = 16_777_216;
+
+/** At most so much is written before the socket is asked again, in bytes. */
+export const MAX_SLICE_BYTES = 65_536;
+
+/** At least so much, in bytes: smaller writes cost more than they save. */
+const MIN_SLICE_BYTES = 4_096;
+
+/** Who goes on when it is its turn. */
+export interface PacedReader {
+  proceed(): void;
+}
+
+/**
+ * Deals out time and memory to the readers of this node that catch up. However many there are, publishing goes on between
+ * their turns, and what they hold together is bounded.
+ *
+ * @internal
+ */
+export class ReplayPace {
+  /** Readers whose sockets are full: each of them holds a slice. */
+  blocked = 0;
+
+  private readonly waiting = new Set<PacedReader>();
+  private turnEnds = 0;
+
+  /** How much one reader may write before its socket is asked again. */
+  get sliceBytes(): number {
+    if (this.blocked * MAX_SLICE_BYTES <= BLOCKED_BYTES) return MAX_SLICE_BYTES;
+    return Math.max(MIN_SLICE_BYTES, Math.floor(BLOCKED_BYTES / this.blocked));
+  }
+
+  /** Whether readers may go on in this turn of the event loop. */
+  get hasTime(): boolean {
+    const now = performance.now();
+    if (this.turnEnds > 0) return now < this.turnEnds;
+    this.turnEnds = now + TURN_MS;
+    setImmediate(() => this.nextTurn());
+    return true;
+  }
+
+  /** Lets a reader go on in one of the next turns: those who wait come in order. */
+  defer(reader: PacedReader): void {
+    this.waiting.add(reader);
+    if (this.turnEnds === 0) void this.hasTime;
+  }
+
+  /** It need not go on any more. */
+  forget(reader: PacedReader): void {
+    this.waiting.delete(reader);
+  }
+
+  private nextTurn(): void {
+    this.turnEnds = 0;
+    for (const reader of this.waiting) {
+      if (!this.hasTime) return;
+      this.waiting.delete(reader);
+      reader.proceed();
+    }
+  }
+}
