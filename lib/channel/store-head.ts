@@ -2,8 +2,9 @@ import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import type { Channel, ChannelWatcher } from './channel.js';
 import type { Limit } from './place.js';
 
-/** Entries that are asked of the store at a time. */
+/** What is asked of the store at a time, in entries and bytes: only the positions are looked at. */
 const PAGE_ENTRIES = 100;
+const PAGE_BYTES = 262_144;
 
 /**
  * Finds where a channel ends at this moment, and waits until this node has everything up to there. What was published
@@ -30,7 +31,7 @@ export class StoreHead {
 
   private async find(channel: Channel, deadline: number): Promise<Limit> {
     const { log, name } = channel;
-    for (let after = log.head, last: string | undefined; ;) {
+    for (let after = log.head; ;) {
       const page = await this.read(name, after, deadline);
       // The store is away: what this node knows is all there is.
       if (!page) return headOf(channel);
@@ -40,15 +41,9 @@ export class StoreHead {
         after = log.head;
         continue;
       }
-      last = page.entries.at(-1)?.position;
-      if (page.entries.length === PAGE_ENTRIES) {
-        after = last;
-        continue;
-      }
-      const position = last ?? after;
-      const isThere = () => position === undefined || log.cursorAfter(position) !== undefined;
-      if (!(await hasMoved(channel, isThere, deadline))) return headOf(channel);
-      return { number: (position === undefined ? undefined : log.cursorAfter(position)) ?? log.next, position };
+      const last = page.entries.at(-1);
+      if (!last) return await reach(channel, after, deadline);
+      after = last.position;
     }
   }
 
@@ -58,7 +53,7 @@ export class StoreHead {
       timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
     });
     try {
-      return await Promise.race([this.backplane.read(name, after, PAGE_ENTRIES), late]);
+      return await Promise.race([this.backplane.read(name, after, PAGE_ENTRIES, PAGE_BYTES), late]);
     } catch {
       return undefined;
     } finally {
@@ -69,6 +64,18 @@ export class StoreHead {
 
 function headOf({ log }: Channel): Limit {
   return { number: log.next, position: log.head };
+}
+
+/** Waits until this node has everything up to a position. */
+async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<Limit> {
+  const { log } = channel;
+  if (position === undefined) return headOf(channel);
+  // What the log has dropped again, or lost, it has had.
+  const before = log.next;
+  const isThere = () => log.cursorAfter(position) !== undefined || log.first > before;
+  await hasMoved(channel, isThere, deadline);
+  const number = log.cursorAfter(position);
+  return number === undefined ? headOf(channel) : { number, position };
 }
 
 /** Waits for a fact about a channel. @returns whether it came true in time */
