@@ -20,6 +20,7 @@ export { defineChannel, type SseChannel, type SseChannelEvent, type SseEventMap 
 export type { SseTags } from './channel/kick-message.js';
 export type { SseDisconnectOptions } from './channel/kicks.js';
 export type { SseProduction } from './channel/production.js';
+export type { SseProduceOptions } from './channel/productions.js';
 export {
   SseBroadcaster,
   type SseChannelRef,

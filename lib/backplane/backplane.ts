@@ -13,7 +13,7 @@ export interface SseBackplaneEvent {
    */
   readonly kind: 'event' | 'start' | 'end';
   readonly type?: string | undefined;
-  /** The data as text, serialised. */
+  /** The data as text, serialised. Of a `start` it is the engine's own, and is stored as it is. */
   readonly data?: string | undefined;
   readonly retry?: number | undefined;
   readonly comment?: string | undefined;
@@ -70,8 +70,11 @@ export interface SseBackplaneSubscription {
 
 /** @publicApi */
 export interface SsePublishSettings {
-  /** What to keep of the channel. */
-  readonly history: SseHistoryOptions;
+  /**
+   * What to keep of the channel. `isWhole`: nothing of this life is dropped as long as its newest entry is younger than
+   * `maxAgeMs`, and then all of it may be. The engine bounds its size.
+   */
+  readonly history: SseHistoryOptions & { readonly isWhole?: boolean };
   /** Names this publish: see {@link SseIdempotentBackplane}. */
   readonly key?: string | undefined;
 }

@@ -13,7 +13,7 @@ import type { ChannelSettings } from './channel-options.js';
 import type { LiveGroup } from './live-group.js';
 import { LogSlices } from './log-slices.js';
 import { hashChannel } from './position-vector.js';
-import { readFrame, storedFrame } from './stored-event.js';
+import { KEPT_WHOLE, readFrame, storedFrame } from './stored-event.js';
 
 /** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
 const FLUSH_BYTES = 1_048_576;
@@ -59,6 +59,7 @@ export class Channel implements SseBackplaneListener {
   /** Readers at the head, of this channel alone or of others as well. They come and go by themselves. */
   readonly groups = new Set<LiveGroup>();
 
+  private readonly retains: boolean;
   private readonly watchers = new Set<ChannelWatcher>();
   private readonly late = new Set<LateReader>();
   private isMoved = false;
@@ -76,6 +77,7 @@ export class Channel implements SseBackplaneListener {
     const { history, slowClient } = settings;
     this.log = new EventLog(history);
     this.slices = new LogSlices(this.log);
+    this.retains = backplane.retains;
     this.hash = hashChannel(name);
     if (typeof slowClient === 'object') {
       const latest = (this.latest = new LatestIndex(history));
@@ -100,7 +102,11 @@ export class Channel implements SseBackplaneListener {
 
   entry({ position, previous, event }: SseBackplaneEntry): void {
     // Whoever has all of the life before goes on with the new one; whoever has not is told.
-    if (event.kind === 'start' || this.isEnded) this.lose('foreign', previous);
+    if (event.kind === 'start' || this.isEnded) {
+      this.lose('foreign', previous);
+      // Where there is a store, that is what keeps it.
+      this.log.isWhole = !this.retains && event.kind === 'start' && event.data === KEPT_WHOLE;
+    }
     let frame: Frame;
     try {
       frame = storedFrame(event, position);

@@ -1,16 +1,22 @@
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { Source, SourceSink } from '../source/source.js';
 
+/** What an event costs beside its text, about: its place in the store and in the log. */
+const ENTRY_BYTES = 256;
+
 /** What a production needs of the broadcaster. */
 export interface ProductionHost {
-  store(event: SseEventInit): string | Promise<string>;
-  /** Stores what ends the life: an announced failure, if any, and the end. */
-  storeEnd(events: readonly SseBackplaneEvent[]): Promise<void>;
+  /** At most so many bytes are stored. */
+  readonly maxBytes: number;
+  check(event: SseEventInit): SseBackplaneEvent;
+  store(event: SseBackplaneEvent): string | Promise<string>;
+  /** Stores what ends the life (an announced failure, if any, and the end), and lets go of the channel. Never rejects. */
+  conclude(events: readonly SseBackplaneEvent[]): Promise<void>;
   describe(error: unknown): SseBackplaneEvent | undefined;
   report(error: unknown): void;
-  over(): void;
 }
 
 /**
@@ -49,6 +55,7 @@ export class ProductionRun implements SourceSink {
   readonly done: Promise<void>;
   private settle!: () => void;
   isOver = false;
+  private byteLength = 0;
 
   constructor(
     private readonly source: Source,
@@ -62,16 +69,14 @@ export class ProductionRun implements SourceSink {
   }
 
   write(value: unknown): true | Promise<void> {
-    if (this.isOver) return true;
-    const stored = this.host.store(toEventInit(value));
+    const stored = this.store(value);
     // As fast as the store takes it: that is all the backpressure there is, since nobody need be reading.
-    return typeof stored === 'string' ? true : stored.then(ignore, (error: unknown) => this.fail(error));
+    return stored instanceof Promise ? stored.then(ignore, (error: unknown) => this.fail(error)) : true;
   }
 
   push(value: unknown): void {
-    if (this.isOver) return;
-    const stored = this.host.store(toEventInit(value));
-    if (typeof stored !== 'string') stored.catch((error: unknown) => this.fail(error));
+    const stored = this.store(value);
+    if (stored instanceof Promise) stored.catch((error: unknown) => this.fail(error));
   }
 
   complete(): void {
@@ -79,8 +84,9 @@ export class ProductionRun implements SourceSink {
   }
 
   fail(error: unknown): void {
-    if (!this.isOver) this.host.report(error);
-    const event = this.isOver ? undefined : this.host.describe(error);
+    if (this.isOver) return;
+    this.host.report(error);
+    const event = this.host.describe(error);
     this.finish(event ? [event, END] : [END]);
   }
 
@@ -88,22 +94,35 @@ export class ProductionRun implements SourceSink {
     if ((error as Partial<Error> | null)?.name !== 'AbortError') this.host.report(error);
   }
 
-  /** The producer is gone, and somebody else has said so: nothing more may be stored. */
+  /** Another node produces into the channel, or has said what this one would have: nothing more may be stored. */
   lose(): void {
     this.finish([]);
+  }
+
+  private store(value: unknown): string | Promise<string> | undefined {
+    if (this.isOver) return undefined;
+    const event = this.host.check(toEventInit(value));
+    this.byteLength += ENTRY_BYTES + sizeOf(event);
+    if (this.byteLength <= this.host.maxBytes) return this.host.store(event);
+    this.fail(tooLarge(this.host.maxBytes));
+    return undefined;
   }
 
   private finish(events: readonly SseBackplaneEvent[]): void {
     if (this.isOver) return;
     this.isOver = true;
     this.source.cancel();
-    const { host } = this;
-    void host
-      .storeEnd(events)
-      .catch((error: unknown) => host.report(error))
-      .finally(() => {
-        host.over();
-        this.settle();
-      });
+    void this.host.conclude(events).then(this.settle);
   }
+}
+
+function sizeOf({ type = '', data = '', comment = '' }: SseBackplaneEvent): number {
+  return Buffer.byteLength(data) + type.length + Buffer.byteLength(comment);
+}
+
+function tooLarge(maxBytes: number): SseError {
+  return new SseError(
+    'SSE_PRODUCTION_TOO_LARGE',
+    `A production has more than ${maxBytes} bytes of events, each with ${ENTRY_BYTES} more, and all of them are kept. Raise maxBytes of produce(), or use more than one channel.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { isIdempotent, isProducing } from '../backplane/abilities.js';
+import { isIdempotent } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
@@ -8,14 +8,14 @@ import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
-import { toSource } from '../source/to-source.js';
 import { checkChannelName } from './channel-name.js';
-import { settingsOf, type ChannelOptions } from './channel-options.js';
+import type { ChannelOptions } from './channel-options.js';
 import { ChannelSet } from './channel-set.js';
 import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
-import { ProductionRun, SseProduction } from './production.js';
+import type { SseProduction } from './production.js';
+import { Productions, type SseProduceOptions } from './productions.js';
 import { readLog, readStore } from './read-kept.js';
 import { SseSubscription, type SseSubscribeOptions } from './sse-subscription.js';
 import { toStored, type SseStoredEvent } from './stored-event.js';
@@ -63,9 +63,7 @@ export interface BroadcasterOptions {
 export class SseBroadcaster {
   private readonly set: ChannelSet;
   private readonly kicks: Kicks;
-  private readonly runs = new Map<string, ProductionRun>();
-  /** Nothing more is produced; the application may still have last words to publish. */
-  private isStopping = false;
+  private readonly productions: Productions;
   private isClosed = false;
 
   constructor(
@@ -74,6 +72,10 @@ export class SseBroadcaster {
     private readonly options: BroadcasterOptions,
   ) {
     this.set = new ChannelSet(backplane, options.channels, options.report);
+    this.productions = new Productions(backplane, {
+      ...options,
+      store: (name, event, key) => this.store(name, event, key),
+    });
     this.kicks = new Kicks(hub, backplane, options.serialize, options.report);
   }
 
@@ -154,7 +156,7 @@ export class SseBroadcaster {
   async exists(channel: SseChannelRef): Promise<boolean> {
     const name = nameOf(channel);
     if (this.isClosed) throw closed();
-    if (this.runs.has(name)) return true;
+    if (this.productions.has(name)) return true;
     if (!this.backplane.retains) {
       const log = this.set.find(name)?.log;
       return log !== undefined && !readLog(log).next().done;
@@ -177,51 +179,20 @@ export class SseBroadcaster {
    * Runs a source into a channel, detached from any request: clients join, leave, resume, and read it after its end,
    * until the channel's history expires. What the channel held before is over.
    *
-   * A failure is stored as an error event, and the end follows.
+   * A failure is stored as an error event, and the end follows; while the store is away both are tried again. All of it is kept
+   * from its first event, whatever the history's bounds, until the channel expires.
    *
    * @returns when it has started
    * @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING` when one runs into the channel already, on any node;
-   * `SSE_INVALID_SOURCE`
+   * `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`
    */
-  async produce(channel: SseChannelRef, source: unknown): Promise<SseProduction> {
-    const name = nameOf(channel);
-    const runnable = toSource(source);
-    if (this.isStopping || this.runs.has(name)) {
-      runnable.cancel();
-      throw this.isStopping ? closed() : running(name);
-    }
-    let release: (() => Promise<void>) | undefined;
-    const run: ProductionRun = new ProductionRun(runnable, {
-      store: (event) => this.store(name, toStored(event, this.options.serialize)),
-      storeEnd: async (events) => {
-        for (const event of events) await this.store(name, event);
-        await release?.();
-      },
-      describe: (error) => this.describe(error),
-      report: this.options.report,
-      over: () => this.runs.delete(name),
-    });
-    this.runs.set(name, run);
-    try {
-      release = await this.acquire(name, run);
-      // Stopped before it began: its end is stored already.
-      if (run.isOver) await release?.();
-      else await this.store(name, { kind: 'start' });
-    } catch (error) {
-      this.runs.delete(name);
-      runnable.cancel();
-      throw error;
-    }
-    run.start();
-    return new SseProduction(name, run);
+  async produce(channel: SseChannelRef, source: unknown, options: SseProduceOptions = {}): Promise<SseProduction> {
+    return await this.productions.produce(nameOf(channel), source, options);
   }
 
   /** Stops what is produced into the channel on this node, and stores the end. @returns whether there was something */
   async stop(channel: SseChannelRef): Promise<boolean> {
-    const run = this.runs.get(nameOf(channel));
-    run?.complete();
-    await run?.done;
-    return run !== undefined;
+    return await this.productions.stop(nameOf(channel));
   }
 
   /**
@@ -243,10 +214,7 @@ export class SseBroadcaster {
 
   /** Ends everything that is produced here, with an announced error. */
   async stopAll(): Promise<void> {
-    this.isStopping = true;
-    const runs = [...this.runs.values()];
-    for (const run of runs) run.fail(closed());
-    await Promise.all(runs.map(({ done }) => done));
+    await this.productions.stopAll();
   }
 
   /** Lets go of the backplane and of all channels. Never rejects. */
@@ -267,50 +235,14 @@ export class SseBroadcaster {
   }
 
   private store(name: string, event: SseBackplaneEvent, key?: string): string | Promise<string> {
-    const { history } = settingsOf(this.options.channels, name);
     // A backplane that only orders has no store but the channel's log.
     if (!this.backplane.retains) this.set.get(name);
-    return this.backplane.publish(name, event, { history, key });
-  }
-
-  private async acquire(name: string, run: ProductionRun): Promise<(() => Promise<void>) | undefined> {
-    const { backplane } = this;
-    if (!isProducing(backplane)) return undefined;
-    const lastWords = [this.describe(new Error('the producer is gone')), { kind: 'end' } as const];
-    const { history } = settingsOf(this.options.channels, name);
-    const lease = await backplane.produce(
-      name,
-      lastWords.filter((event) => event !== undefined),
-      { history },
-      () => run.lose(),
-    );
-    if (!lease) throw running(name);
-    return () => lease.release();
-  }
-
-  private describe(error: unknown): SseBackplaneEvent | undefined {
-    const { errorEvent, serialize, report } = this.options;
-    try {
-      const event = errorEvent(error);
-      return event === null ? undefined : toStored(event, serialize);
-    } catch (broken) {
-      // The end must follow all the same.
-      report(broken);
-      return undefined;
-    }
+    return this.backplane.publish(name, event, { history: this.productions.historyOf(name), key });
   }
 }
 
 function nameOf(channel: SseChannelRef): string {
   return checkChannelName(typeof channel === 'object' ? channel?.name : channel);
-}
-
-function running(name: string): SseError {
-  return new SseError(
-    'SSE_PRODUCER_RUNNING',
-    `Something is being produced into the channel ${show(name)}. Stop it first, or use another channel.`,
-    { value: name },
-  );
 }
 
 function closed(): SseError {

@@ -24,6 +24,8 @@ export class EventLog {
   byteLength = 0;
   /** The position just before `first`: of what was dropped last, or the beginning of the channel. */
   base: string | undefined;
+  /** Nothing is dropped before the newest entry is too old, and then everything. Set while the log is empty. */
+  isWhole = false;
   /** Told of each entry before it is dropped. */
   onDrop: ((number: number) => void) | undefined;
 
@@ -69,6 +71,7 @@ export class EventLog {
 
   /** The number of the oldest entry within the limits, whether or not what is beyond them was dropped already. */
   oldest(now: number): number {
+    if (this.isWhole) return this.isOver(now) ? this.next : this.first;
     const { maxEvents, maxBytes } = this.limits;
     while (
       this.within < this.next &&
@@ -133,6 +136,10 @@ export class EventLog {
 
   positionAt(number: number): string {
     return this.positions[this.slotOf(number)]!;
+  }
+
+  private isOver(now: number): boolean {
+    return this.size > 0 && now - this.times[this.slotOf(this.next - 1)]! >= this.maxAgeMs;
   }
 
   private slotOf(number: number): number {

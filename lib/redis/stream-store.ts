@@ -62,14 +62,15 @@ export class StreamStore {
     { history, key }: SsePublishSettings,
     token: string | undefined,
   ): Promise<string> {
-    const ageMs = history.maxAgeMs === false ? 0 : history.maxAgeMs;
+    // What is kept whole does not age entry by entry: the stream expires.
+    const ageMs = history.maxAgeMs === false || history.isWhole ? 0 : history.maxAgeMs;
     const keys = [stream];
     if (key !== undefined) keys.push(this.keys.publishKey(stream, key));
     if (token !== undefined) keys.push(this.keys.producer(stream));
     return this.run(PUBLISH, keys, [
       encodeStored(event),
       // Nothing kept by age is nothing kept: the age is what the entries carry, and 0 there is for ever.
-      history.maxAgeMs === 0 ? '0' : `${history.maxEvents}`,
+      history.maxAgeMs === 0 && !history.isWhole ? '0' : `${history.maxEvents}`,
       `${history.maxBytes}`,
       `${ageMs}`,
       `${this.ttlOf(history.maxAgeMs)}`,

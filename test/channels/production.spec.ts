@@ -1,10 +1,14 @@
 import 'reflect-metadata';
-import { Controller } from '@nestjs/common';
+import { Controller, Logger } from '@nestjs/common';
+import type { SseBackplaneEvent } from '../../lib/backplane/backplane.js';
+import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
   Sse,
   SseBroadcaster,
+  SseError,
   SseModule,
   type SseModuleOptions,
+  type SseProducingBackplane,
   type SseProduction,
   type SseStoredEvent,
 } from '../../lib/index.js';
@@ -179,6 +183,166 @@ describe('what is produced into a channel', () => {
     const again = await broadcaster.produce('a', ['three']);
     await again.done;
     expect(brief((await watch()).events)).toEqual(['three']);
+  });
+
+  // Who came late to an answer of 2,500 tokens got tokens 1,501 on, in silence.
+  it.each([{}, { maxEvents: 10, maxBytes: 1_000 }])(
+    'is kept from its first event, whatever its length and the history (%p)',
+    async (history) => {
+      await begin({ history });
+      const production = await broadcaster.produce(
+        'a',
+        (function* () {
+          for (let n = 0; n < 10_000; n++) yield `token ${n}`;
+        })(),
+      );
+      await production.done;
+      const { events } = await watch();
+      expect(brief(events)).toEqual(Array.from({ length: 10_000 }, (_, n) => `token ${n}`));
+      // What is published after it is a channel as any other.
+      for (let n = 0; n < 20; n++) await broadcaster.publish('a', 'x'.repeat(900));
+      expect((await broadcaster.history('a', { limit: 100 })).length).toBe('maxEvents' in history ? 1 : 20);
+    },
+  );
+
+  it('is kept whole while it is going on for longer than an event lives, and then expires as a whole', async () => {
+    await begin({ history: { maxAgeMs: 300 } });
+    const gate = new Gate();
+    const began = performance.now();
+    const production = await broadcaster.produce(
+      'a',
+      (async function* () {
+        yield 'one';
+        while (performance.now() - began < 600) {
+          yield 'more';
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        await gate.pass();
+        yield 'last';
+      })(),
+    );
+    await until(() => gate.arrived === 1);
+    gate.open();
+    await production.done;
+    const { events } = await watch();
+    expect([events[0]?.data, events.at(-1)?.data]).toEqual(['one', 'last']);
+    while (await broadcaster.exists('a')) await new Promise(setImmediate);
+    expect((await watch()).status).toBe(204);
+  });
+
+  it('fails, with what it has told so far and an error that says why, when it is more than is kept of one', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    await begin();
+    let released = 0;
+    const production = await broadcaster.produce(
+      'a',
+      (function* () {
+        try {
+          for (;;) yield 'x'.repeat(1_000);
+        } finally {
+          released++;
+        }
+      })(),
+      { maxBytes: 100_000 },
+    );
+    await production.done;
+    expect(released).toBe(1);
+    expect(logged).toHaveBeenCalledWith(expect.objectContaining({ code: 'SSE_PRODUCTION_TOO_LARGE' }));
+    const events = brief((await watch()).events);
+    expect(events.length).toBe(Math.floor(100_000 / 1_256) + 1);
+    expect(events.at(-1)).toMatch(/^error: /);
+    await expect(broadcaster.produce('b', [], { maxBytes: 0 })).rejects.toMatchObject({ code: 'SSE_INVALID_OPTION' });
+    logged.mockRestore();
+  });
+
+  describe('when the store fails,', () => {
+    const away = () => new SseError('SSE_BACKPLANE_UNAVAILABLE', 'the store is away');
+    /** A store that is away while a test wants it to be, and that knows who produces. */
+    class Failing extends MemoryBackplane implements SseProducingBackplane {
+      fails: (event: SseBackplaneEvent) => boolean = () => false;
+      refused = 0;
+      held = new Set<string>();
+      lose: () => void = () => undefined;
+      override publish(...args: Parameters<MemoryBackplane['publish']>) {
+        if (!this.fails(args[1])) return super.publish(...args);
+        this.refused++;
+        return Promise.reject(away());
+      }
+      produce(channel: string, _: unknown, __: unknown, onLost: () => void) {
+        if (this.held.has(channel)) return Promise.resolve(undefined);
+        this.held.add(channel);
+        this.lose = onLost;
+        return Promise.resolve({ release: () => Promise.resolve(void this.held.delete(channel)) });
+      }
+    }
+    let backplane: Failing;
+    beforeEach(async () => {
+      backplane = new Failing();
+      jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      await begin({ backplane });
+    });
+    afterEach(() => jest.restoreAllMocks());
+    const tokens = async function* (gate: Gate) {
+      yield 'one';
+      await gate.pass();
+      for (;;) yield 'more';
+    };
+
+    // `done` resolved, no reader heard of an end, and produce() said that it was running from then on.
+    it('the failure and the end are stored as soon as it is back, once, and another can begin', async () => {
+      const gate = new Gate();
+      const production = await broadcaster.produce('a', tokens(gate));
+      const watching = watch();
+      await until(() => broadcaster.subscribers('a') === 1);
+      backplane.fails = () => true;
+      gate.open();
+      await until(() => backplane.refused > 3);
+      await expect(broadcaster.produce('a', [])).rejects.toMatchObject({ code: 'SSE_PRODUCER_RUNNING' });
+      backplane.fails = () => false;
+      await production.done;
+      expect(brief((await watching).events)).toEqual(['one', expect.stringMatching(/^error: /)]);
+      expect([...backplane.held]).toEqual([]);
+      await (
+        await broadcaster.produce('a', ['two'])
+      ).done;
+      expect(brief((await watch()).events)).toEqual(['two']);
+    });
+
+    it('at its beginning, it is refused and the channel is free', async () => {
+      backplane.fails = ({ kind }) => kind === 'start';
+      await expect(broadcaster.produce('a', ['x'])).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
+      expect([...backplane.held]).toEqual([]);
+      backplane.fails = () => false;
+      await (
+        await broadcaster.produce('a', ['y'])
+      ).done;
+      expect(brief((await watch()).events)).toEqual(['y']);
+    });
+
+    it('the application closes all the same, soon', async () => {
+      const gate = new Gate();
+      const production = await broadcaster.produce('a', tokens(gate));
+      backplane.fails = () => true;
+      gate.open();
+      await until(() => backplane.refused > 1);
+      const began = performance.now();
+      await running.app.close();
+      await production.done;
+      expect(performance.now() - began).toBeLessThan(3_000);
+      expect([...backplane.held]).toEqual([]);
+    });
+
+    it('nothing is stored any more by one that has lost its lease, and another can begin', async () => {
+      const gate = new Gate();
+      const production = await broadcaster.produce('a', tokens(gate));
+      backplane.lose();
+      await production.done;
+      expect((await broadcaster.history('a')).map(({ data }) => data)).toEqual(['one']);
+      await (
+        await broadcaster.produce('a', ['two'])
+      ).done;
+      expect(brief((await watch()).events)).toEqual(['two']);
+    });
   });
 
   it('is one at a time also for two that begin in the same turn: the other source is released unread', async () => {

@@ -1,0 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { SseError } from '../protocol/sse-error.js';
+
+/** Between two tries, in milliseconds: doubled each time. */
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+
+/**
+ * Tries again while the store is away.
+ *
+ * @param deadline on the clock of `performance.now()`
+ * @param hurry when aborted, the try that is going on is the last one
+ * @throws what the last try failed with; at once what is not `SSE_BACKPLANE_UNAVAILABLE`
+ * @internal
+ */
+export async function insist<Result>(
+  work: () => Promise<Result>,
+  deadline: number,
+  hurry: AbortSignal,
+): Promise<Result> {
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(LAST_RETRY_MS, waitMs * 2)) {
+    try {
+      return await work();
+    } catch (error) {
+      const isAway = error instanceof SseError && error.code === 'SSE_BACKPLANE_UNAVAILABLE';
+      if (!isAway || hurry.aborted || performance.now() + waitMs > deadline) throw error;
+    }
+    // Whoever is in a hurry tries once more, at once.
+    await delay(waitMs, undefined, { signal: hurry, ref: false }).catch(() => undefined);
+  }
+}

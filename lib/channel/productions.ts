@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { isIdempotent, isProducing } from '../backplane/abilities.js';
+import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import { integerOption } from '../protocol/check-option.js';
+import type { SseSerialize } from '../protocol/encoder.js';
+import { SseError } from '../protocol/sse-error.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import { toSource } from '../source/to-source.js';
+import { settingsOf, type ChannelOptions } from './channel-options.js';
+import { insist } from './insist.js';
+import { ProductionRun, SseProduction } from './production.js';
+import { KEPT_WHOLE, toStored } from './stored-event.js';
+
+/** What one production decides. */
+export interface SseProduceOptions {
+  /**
+   * Bytes of events that are kept, with 256 for each beside its text. Whoever comes late reads all of it from its first
+   * event, so that one that would be larger fails. @default 16_777_216
+   */
+  maxBytes?: number;
+}
+
+const MAX_BYTES = 16_777_216;
+
+/** How long the end is tried to be stored while the store is away, in milliseconds. After that the lease runs out. */
+const END_WITHIN_MS = 60_000;
+
+/** What productions need of the broadcaster. */
+export interface ProductionsOptions {
+  readonly channels: ChannelOptions;
+  readonly serialize: SseSerialize;
+  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  readonly report: (error: unknown) => void;
+  readonly store: (name: string, event: SseBackplaneEvent, key?: string) => string | Promise<string>;
+}
+
+interface Lease {
+  release(): Promise<void>;
+}
+
+/**
+ * What runs into channels on this node, at most one into each.
+ *
+ * However one ends, and whatever the store does meanwhile: its end is stored as soon as that is possible, its lease goes, and
+ * another can begin.
+ *
+ * @internal
+ */
+export class Productions {
+  private readonly runs = new Map<string, ProductionRun>();
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly backplane: SseBackplane,
+    private readonly options: ProductionsOptions,
+  ) {}
+
+  /** Whether something runs into the channel on this node. */
+  has(name: string): boolean {
+    return this.runs.has(name);
+  }
+
+  /** How the events of the channel are kept while something runs into it: all of them, and no longer than others. */
+  historyOf(name: string): SsePublishSettings['history'] {
+    const { history } = settingsOf(this.options.channels, name);
+    if (!this.runs.has(name)) return history;
+    // The bound in bytes is the production's own.
+    const { MAX_SAFE_INTEGER } = Number;
+    return { maxEvents: MAX_SAFE_INTEGER, maxBytes: MAX_SAFE_INTEGER, maxAgeMs: history.maxAgeMs, isWhole: true };
+  }
+
+  /** @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING`, `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`, `SSE_CLOSED` */
+  async produce(name: string, source: unknown, { maxBytes = MAX_BYTES }: SseProduceOptions): Promise<SseProduction> {
+    integerOption('maxBytes', maxBytes, 1);
+    const runnable = toSource(source);
+    const { aborted } = this.stopping.signal;
+    if (aborted || this.runs.has(name)) {
+      runnable.cancel();
+      throw aborted ? closed() : running(name);
+    }
+    const { options } = this;
+    let lease: Lease | undefined;
+    let isOurs = false;
+    /** Resolves when the beginning is stored, or could not be: the end comes after it. */
+    let begun!: () => void;
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const run: ProductionRun = new ProductionRun(runnable, {
+      maxBytes,
+      check: (event) => toStored(event, options.serialize),
+      store: (event) => options.store(name, event),
+      conclude: async (events) => {
+        await beginning;
+        // What another node produces is not this one's to end.
+        if (isOurs) await this.storeEnd(name, events);
+        await lease?.release().catch(options.report);
+        this.runs.delete(name);
+      },
+      describe: (error) => this.describe(error),
+      report: options.report,
+    });
+    this.runs.set(name, run);
+    try {
+      lease = await this.acquire(name, run);
+      isOurs = true;
+      // Stopped before it began: there is nothing but its end.
+      if (!run.isOver) await options.store(name, { kind: 'start', data: KEPT_WHOLE });
+    } catch (error) {
+      run.lose();
+      begun();
+      await run.done;
+      throw error;
+    }
+    begun();
+    run.start();
+    return new SseProduction(name, run);
+  }
+
+  /** @returns whether there was something */
+  async stop(name: string): Promise<boolean> {
+    const run = this.runs.get(name);
+    run?.complete();
+    await run?.done;
+    return run !== undefined;
+  }
+
+  /** Ends everything, with an announced error. A store that is away is not waited for any more. */
+  async stopAll(): Promise<void> {
+    this.stopping.abort();
+    const runs = [...this.runs.values()];
+    for (const run of runs) run.fail(closed());
+    await Promise.all(runs.map(({ done }) => done));
+  }
+
+  /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */
+  private async storeEnd(name: string, events: readonly SseBackplaneEvent[]): Promise<void> {
+    const deadline = performance.now() + END_WITHIN_MS;
+    const key = randomBytes(9).toString('base64url');
+    // Without keys an event whose outcome is not known would be stored twice; an end after an end is none.
+    const hasKeys = isIdempotent(this.backplane);
+    try {
+      for (const [index, event] of events.entries()) {
+        const store = async () => this.options.store(name, event, hasKeys ? `${key}${index}` : undefined);
+        const mayRepeat = hasKeys || event.kind === 'end';
+        if (mayRepeat) await insist(store, deadline, this.stopping.signal);
+        else await store().catch(this.options.report);
+      }
+    } catch (error) {
+      this.options.report(error);
+    }
+  }
+
+  private async acquire(name: string, run: ProductionRun): Promise<Lease | undefined> {
+    const { backplane } = this;
+    if (!isProducing(backplane)) return undefined;
+    const failure = this.describe(new Error('the producer is gone'));
+    const lastWords: SseBackplaneEvent[] = failure ? [failure, { kind: 'end' }] : [{ kind: 'end' }];
+    const history = this.historyOf(name);
+    const lease = await backplane.produce(name, lastWords, { history }, () => run.lose());
+    if (!lease) throw running(name);
+    return lease;
+  }
+
+  private describe(error: unknown): SseBackplaneEvent | undefined {
+    const { errorEvent, serialize, report } = this.options;
+    try {
+      const event = errorEvent(error);
+      return event === null ? undefined : toStored(event, serialize);
+    } catch (broken) {
+      // The end must follow all the same.
+      report(broken);
+      return undefined;
+    }
+  }
+}
+
+function running(name: string): SseError {
+  return new SseError(
+    'SSE_PRODUCER_RUNNING',
+    `Something is being produced into the channel ${JSON.stringify(name)}. Stop it first, or use another channel.`,
+    { value: name },
+  );
+}
+
+function closed(): SseError {
+  return new SseError('SSE_CLOSED', 'The application is closing, or has closed: nothing more is produced.');
+}

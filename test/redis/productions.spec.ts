@@ -1,0 +1,83 @@
+import { Logger } from '@nestjs/common';
+import { describeWith } from '../support/external.js';
+import { RedisServer } from '../support/redis-server.js';
+import { startRedisApp, type RedisApp } from './two-apps.js';
+
+describeWith('redis-server', 'what is produced into a channel on Redis, by one of two nodes,', (path) => {
+  let server: RedisServer;
+  let nodes: RedisApp[];
+  beforeEach(async () => {
+    jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    server = await RedisServer.start(path, { aof: true });
+    nodes = await Promise.all([1, 2].map(() => startRedisApp({ url: server.url })));
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.map(({ running }) => running.app.close()));
+    await server.stop();
+    jest.restoreAllMocks();
+  });
+  /** Goes on until it is told to stop. */
+  const endless = async function* () {
+    for (let n = 0; ; n++) {
+      yield `token ${n}`;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const produceAgain = async () => {
+    const again = await nodes[1]!.broadcaster.produce('answer', ['anew']);
+    await again.done;
+    const late = await nodes[0]!.follow('/feed/answer?from=earliest');
+    expect((await late.rest()).map(({ data }) => data)).toEqual(['anew']);
+  };
+
+  it('is kept from its first event, for who comes late to either node', async () => {
+    const production = await nodes[0]!.broadcaster.produce(
+      'answer',
+      (function* () {
+        for (let n = 0; n < 10_000; n++) yield `token ${n}`;
+      })(),
+    );
+    const joined = await nodes[1]!.follow('/feed/answer?from=earliest');
+    const expected = Array.from({ length: 10_000 }, (_, n) => `token ${n}`);
+    expect((await joined.rest()).map(({ data }) => data)).toEqual(expected);
+    await production.done;
+    for (const node of nodes) {
+      const late = await node.follow('/feed/answer?from=earliest');
+      expect((await late.rest()).map(({ data }) => data)).toEqual(expected);
+    }
+  });
+
+  // The lease was not released when the store threw: `done` resolved, and produce() said running from then on.
+  it.each([
+    [
+      'is out of memory for a moment',
+      async () => {
+        await server.command('CONFIG', 'SET', 'maxmemory', '1');
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        await server.command('CONFIG', 'SET', 'maxmemory', '0');
+      },
+    ],
+    [
+      'is killed and comes back',
+      async () => {
+        await server.kill();
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+        await server.run();
+      },
+    ],
+    ['loses everything', async () => void (await server.command('FLUSHALL'))],
+  ])('ends for the readers of both nodes when Redis %s, and another can begin', async (how, harm) => {
+    const production = await nodes[0]!.broadcaster.produce('answer', endless());
+    const readers = await Promise.all(nodes.map((node) => node.follow('/feed/answer?from=earliest')));
+    for (const reader of readers) await reader.events(10);
+    await harm();
+    // One that lost everything may go on in a new life: it is up to it.
+    if (how === 'loses everything') await nodes[0]!.broadcaster.stop('answer');
+    for (const reader of readers) {
+      const events = await reader.rest();
+      if (how !== 'loses everything') expect(events.at(-1)).toMatchObject({ event: 'error' });
+    }
+    await production.done;
+    await produceAgain();
+  });
+});
