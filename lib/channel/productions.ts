@@ -3,6 +3,7 @@ import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { integerOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
+import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
@@ -176,7 +177,7 @@ export class Productions {
 function running(name: string): SseError {
   return new SseError(
     'SSE_PRODUCER_RUNNING',
-    `Something is being produced into the channel ${JSON.stringify(name)}. Stop it first, or use another channel.`,
+    `Something is being produced into the channel ${show(name)}. Stop it first, or use another channel.`,
     { value: name },
   );
 }
