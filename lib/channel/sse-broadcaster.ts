@@ -4,7 +4,6 @@ import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
-import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
