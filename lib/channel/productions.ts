@@ -81,6 +81,7 @@ export class Productions {
     }
     const { options } = this;
     let lease: Lease | undefined;
+    /** What another node produces, or has ended, is not this one's to end. */
     let isOurs = false;
     /** Resolves when the beginning is stored, or could not be: the end comes after it. */
     let begun!: () => void;
@@ -91,8 +92,7 @@ export class Productions {
       store: (event) => options.store(name, event),
       conclude: async (events) => {
         await beginning;
-        // What another node produces is not this one's to end.
-        if (isOurs) await this.storeEnd(name, events);
+        await this.storeEnd(name, events, () => isOurs);
         await lease?.release().catch(options.report);
         this.runs.delete(name);
       },
@@ -101,11 +101,15 @@ export class Productions {
     });
     this.runs.set(name, run);
     try {
-      lease = await this.acquire(name, run);
       isOurs = true;
+      lease = await this.acquire(name, () => {
+        isOurs = false;
+        run.lose();
+      });
       // Stopped before it began: there is nothing but its end.
       if (!run.isOver) await options.store(name, { kind: 'start', data: KEPT_WHOLE });
     } catch (error) {
+      isOurs = isOurs && lease !== undefined;
       run.lose();
       begun();
       await run.done;
@@ -133,14 +137,14 @@ export class Productions {
   }
 
   /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */
-  private async storeEnd(name: string, events: readonly SseBackplaneEvent[]): Promise<void> {
+  private async storeEnd(name: string, events: readonly SseBackplaneEvent[], isOurs: () => boolean): Promise<void> {
     const deadline = performance.now() + END_WITHIN_MS;
     const key = randomBytes(9).toString('base64url');
     // Without keys an event whose outcome is not known would be stored twice; an end after an end is none.
     const hasKeys = isIdempotent(this.backplane);
     try {
       for (const [index, event] of events.entries()) {
-        const store = async () => this.options.store(name, event, hasKeys ? `${key}${index}` : undefined);
+        const store = async () => isOurs() && this.options.store(name, event, hasKeys ? `${key}${index}` : undefined);
         const mayRepeat = hasKeys || event.kind === 'end';
         if (mayRepeat) await insist(store, deadline, this.stopping.signal);
         else await store().catch(this.options.report);
@@ -150,13 +154,13 @@ export class Productions {
     }
   }
 
-  private async acquire(name: string, run: ProductionRun): Promise<Lease | undefined> {
+  private async acquire(name: string, onLost: () => void): Promise<Lease | undefined> {
     const { backplane } = this;
     if (!isProducing(backplane)) return undefined;
     const failure = this.describe(new Error('the producer is gone'));
     const lastWords: SseBackplaneEvent[] = failure ? [failure, { kind: 'end' }] : [{ kind: 'end' }];
     const history = this.historyOf(name);
-    const lease = await backplane.produce(name, lastWords, { history }, () => run.lose());
+    const lease = await backplane.produce(name, lastWords, { history }, onLost);
     if (!lease) throw running(name);
     return lease;
   }

@@ -110,7 +110,8 @@ export class StorePages {
       const found = await this.reader.read(asking, channel, after, PAGE_ENTRIES, this.pace.sliceBytes);
       if (!found) return undefined;
       const page = pageOf(found.entries, found.gap, found.isTrimmed === true);
-      if (page.events > 0) this.keep(key, page);
+      // The oldest page is another one as soon as a new life begins: who comes then must not read the life before.
+      if (page.events > 0 && after !== undefined) this.keep(key, page);
       return page;
     } finally {
       const next = this.waiting.shift();

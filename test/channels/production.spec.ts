@@ -186,7 +186,7 @@ describe('what is produced into a channel', () => {
   });
 
   // Who came late to an answer of 2,500 tokens got tokens 1,501 on, in silence.
-  it.each([{}, { maxEvents: 10, maxBytes: 1_000 }])(
+  it.each([{}, { maxEvents: 10, maxBytes: 2_000 }])(
     'is kept from its first event, whatever its length and the history (%p)',
     async (history) => {
       await begin({ history });
