@@ -6,6 +6,7 @@ import { PatientReader } from './patient-reader.js';
 import { ReplayPace } from './replay-pace.js';
 import { SnapshotLoads } from './snapshot-loads.js';
 import { StorePages } from './store-pages.js';
+import type { SubscriptionFeed } from './subscription-feed.js';
 import { StoreHead } from './store-head.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
@@ -24,6 +25,8 @@ export class ChannelSet {
   readonly pages: StorePages;
   readonly pace = new ReplayPace();
   readonly snapshots = new SnapshotLoads();
+  /** Told of each subscription of a connection that begins. */
+  onFeed: ((feed: SubscriptionFeed) => void) | undefined;
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
@@ -55,6 +58,21 @@ export class ChannelSet {
       this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
     }
     return channel;
+  }
+
+  /** The channel of that name, when the backplane has said where it stands. */
+  whenReady(name: string): Promise<Channel> {
+    const channel = this.get(name);
+    if (channel.isReady) return Promise.resolve(channel);
+    return new Promise((resolve) => {
+      const watcher = {
+        moved: () => {
+          channel.unwatch(watcher);
+          resolve(channel);
+        },
+      };
+      channel.watch(watcher);
+    });
   }
 
   /** Those who are at the heads of these channels. For somebody who joins at once: nobody is there to let go of it. */

@@ -43,14 +43,18 @@ export function hasTags(tags: SseTags): (connection: SseConnection) => boolean {
 }
 
 /** JSON drops `undefined`, and makes `null` of NaN: the others would be told of fewer tags, and end more connections. */
-function checkTags(tags: unknown): asserts tags is SseTags {
+export function checkTags(tags: unknown, what = 'disconnect'): asserts tags is SseTags {
   const isObject = typeof tags === 'object' && tags !== null && !Array.isArray(tags);
   if (!isObject || Object.keys(tags).length === 0) {
-    throw invalidOption('disconnect', tags, 'a predicate, or tags such as { userId }');
+    throw invalidOption(
+      what,
+      tags,
+      what === 'disconnect' ? 'a predicate, or tags such as { userId }' : 'tags such as { userId }',
+    );
   }
   for (const [name, value] of Object.entries(tags)) {
     if (typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) continue;
-    throw invalidOption(`disconnect.${name}`, value, 'a string, a finite number or a boolean');
+    throw invalidOption(`${what}.${name}`, value, 'a string, a finite number or a boolean');
   }
 }
 

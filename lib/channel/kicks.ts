@@ -43,6 +43,8 @@ export class Kicks {
     private readonly backplane: SseBackplane,
     private readonly serialize: SseSerialize,
     private readonly report: (error: unknown) => void,
+    /** Asked first: whether a message is for somebody else. */
+    private readonly isOther: (message: string, ageMs?: number) => boolean = () => false,
   ) {
     this.remembered = new OpeningKicks(hub, report);
     if (isSignalling(backplane)) backplane.onSignal((message, ageMs) => this.signalled(message, ageMs));
@@ -65,6 +67,7 @@ export class Kicks {
   }
 
   private signalled(text: string, ageMs = 0): void {
+    if (this.isOther(text, ageMs)) return;
     let message: KickMessage;
     try {
       message = parseKick(text);

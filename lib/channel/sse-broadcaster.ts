@@ -13,10 +13,11 @@ import { ChannelSet } from './channel-set.js';
 import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
+import { Memberships } from './memberships.js';
 import type { SseProduction } from './production.js';
 import { Productions, type SseProduceOptions } from './productions.js';
 import { readLog, readStore } from './read-kept.js';
-import { SseSubscription, type SseSubscribeOptions } from './sse-subscription.js';
+import { SseSubscription, type SseJoinOptions, type SseSubscribeOptions } from './sse-subscription.js';
 import { toStored, type SseStoredEvent } from './stored-event.js';
 import { checkChannelCount, resolveFrom, resolveSnapshot } from './subscription-checks.js';
 
@@ -62,6 +63,7 @@ export interface BroadcasterOptions {
 export class SseBroadcaster {
   private readonly set: ChannelSet;
   private readonly kicks: Kicks;
+  private readonly memberships: Memberships;
   private readonly productions: Productions;
   private isClosed = false;
 
@@ -75,7 +77,10 @@ export class SseBroadcaster {
       ...options,
       store: (name, event, key) => this.store(name, event, key),
     });
-    this.kicks = new Kicks(hub, backplane, options.serialize, options.report);
+    this.memberships = new Memberships(hub, backplane, this.set, options.report);
+    this.kicks = new Kicks(hub, backplane, options.serialize, options.report, (message, ageMs) =>
+      this.memberships.hear(message, ageMs),
+    );
   }
 
   /**
@@ -209,6 +214,24 @@ export class SseBroadcaster {
     options?: string | SseDisconnectOptions,
   ): number {
     return this.kicks.disconnect(which, options);
+  }
+
+  /**
+   * Adds a channel to the open subscriptions of all connections that have the tags in their `context`, on all nodes: a
+   * user enters a room. The streams go on, and what is published from now on reaches them.
+   *
+   * @returns how many of this node, when their clients' positions cover the channel
+   * @throws {SseError} as a rejection, `SSE_INVALID_OPTION`, `SSE_INVALID_CHANNEL`, `SSE_BACKPLANE_UNAVAILABLE`
+   */
+  async join(tags: SseTags, channel: SseChannelRef, { from = 'live' }: SseJoinOptions = {}): Promise<number> {
+    if (this.isClosed) throw closed();
+    return await this.memberships.join(tags, nameOf(channel), from);
+  }
+
+  /** Takes a channel away from the open subscriptions of all connections that have the tags, as {@link join} adds it. */
+  async leave(tags: SseTags, channel: SseChannelRef): Promise<number> {
+    if (this.isClosed) throw closed();
+    return await this.memberships.leave(tags, nameOf(channel));
   }
 
   /** Ends everything that is produced here, with an announced error. */

@@ -15,6 +15,7 @@ import type { PacedReader } from './replay-pace.js';
 import { beginAt, startFresh } from './starting-point.js';
 import type { SnapshotLoad } from './snapshot-loads.js';
 import type { StorePage } from './store-pages.js';
+import { checkChannelCount } from './subscription-checks.js';
 import type { SubscriptionPlan } from './sse-subscription.js';
 
 /**
@@ -94,6 +95,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (this.isStopped) return;
     this.isAnnounced = true;
     this.follow(this.plan.onSubscribe?.(this.connection));
+    this.channels.onFeed?.(this);
     this.pump();
   }
 
@@ -182,14 +184,19 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     }
   }
 
-  /** @returns when the client is told of it: what is published from then on reaches it */
-  join(name: string, from: SseFrom): Promise<void> {
+  /**
+   * @returns when the client is told of it: what is published from then on reaches it
+   * @throws {SseError} as a rejection, `SSE_INVALID_CHANNEL` when they are too many
+   */
+  async join(name: string, from: SseFrom): Promise<void> {
     const isThere = this.places.some(({ channel }) => channel.name === name);
     const isComing = this.changes.some((change) => change.kind === 'join' && change.place.channel.name === name);
-    if (this.isStopped || isThere || isComing) return Promise.resolve();
+    const isGoing = this.changes.some((change) => change.kind === 'leave' && change.name === name);
+    if (this.isStopped || isComing || (isThere && !isGoing)) return;
+    checkChannelCount(this.places.length + this.changes.length + 1);
     const place = this.placeIn(name, from);
     place.channel.watch(this);
-    return new Promise((done) => this.change({ kind: 'join', place, done }));
+    await new Promise<void>((done) => this.change({ kind: 'join', place, done }));
   }
 
   /** @returns when the client is told of it */
@@ -532,6 +539,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   private change(change: Change): void {
     this.changes.push(change);
+    if (this.state === 'moving') return process.nextTick(() => this.pump());
     if (this.state !== 'live') return this.pump();
     // Its group is in the middle of writing: where this reader stands is known when it is through.
     if (this.group?.isFlushing) process.nextTick(() => this.leaveGroup());
@@ -551,8 +559,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       else if (!this.hasBegun) this.places = [...this.places, change.place];
       else if (!change.place.channel.isReady || !this.is('moving')) {
         this.changes.push(change);
+        // It may just have left the same channel.
+        change.place.channel.watch(this);
         continue;
-      } else this.add(change.place);
+      } else {
+        this.add(change.place, change.done);
+        continue;
+      }
       change.done();
     }
     this.own = new OwnText(this.places, this.plan.filter);
@@ -560,14 +573,27 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.tellPosition();
   }
 
-  private add(place: Place): void {
+  private add(place: Place, done: () => void): void {
+    place.channel.watch(this);
     this.places = [...this.places, place];
     if (this.isLate) place.channel.keepFor(place);
     const pending = startFresh(place, this.channels, this);
-    if (pending) this.wait(pending.then(() => this.tellPosition()));
+    if (!pending) return done();
+    const told = pending.then(() => {
+      if (!this.isStopped) this.tellPosition();
+    });
+    void told.then(done, done);
+    this.wait(told);
   }
 
   private takeAway(name: string): void {
+    // What has yet to join need not any more.
+    this.changes = this.changes.filter((change) => {
+      if (change.kind === 'leave' || change.place.channel.name !== name) return true;
+      change.place.channel.unwatch(this);
+      change.done();
+      return false;
+    });
     for (const place of this.places) {
       if (place.channel.name !== name) continue;
       place.channel.letGo(place);

@@ -58,7 +58,8 @@ export class Connection extends Outgoing {
   readonly number: number;
 
   private opening: Opening | undefined;
-  private feed: Feed | undefined;
+  /** What feeds it, for as long as it does. */
+  feed: Feed | undefined;
   private abort: AbortController | undefined;
   private reason: SseCloseReason | undefined;
   private farewell: string | undefined;
