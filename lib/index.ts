@@ -46,7 +46,6 @@ export { SseClient } from './http/sse-client.decorator.js';
 export { SseResponse, type SseJsonAnswer, type SseResponseOptions } from './http/sse-response.js';
 export { SseSignal } from './http/sse-signal.decorator.js';
 export { Sse } from './http/sse.decorator.js';
-export { SseInterceptor } from './http/sse.interceptor.js';
 export type { SseShutdownOptions } from './lifecycle/shutdown-options.js';
 export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';

@@ -1,4 +1,8 @@
-import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { Inject, Module, type DynamicModule, type NestModule, type Provider } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { chainEvents } from './http/event-chains.js';
+import { checkPlatform } from './http/internals.js';
+import { StreamRoutes } from './http/stream-routes.js';
 import { invalidOption } from './protocol/check-option.js';
 import type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
 import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
@@ -13,7 +17,20 @@ import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
  * @publicApi
  */
 @Module({})
-export class SseModule {
+export class SseModule implements NestModule {
+  constructor(
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(StreamRoutes) private readonly routes: StreamRoutes,
+  ) {}
+
+  /** Called by Nest before routes are built, when all interceptors are known. */
+  configure(): void {
+    this.routes.contextKey = checkPlatform(this.host.httpAdapter);
+    chainEvents(this.config, this.modules);
+  }
+
   /** @throws {SseError} `SSE_INVALID_OPTION`, when the application starts */
   static forRoot(options: SseModuleOptions = {}): DynamicModule {
     return dynamicModule({ provide: MODULE_OPTIONS, useValue: options }, options.isGlobal);

@@ -100,6 +100,11 @@ export class Connection extends Outgoing {
     return this.reason;
   }
 
+  /** Whether nothing has been sent, so that the request can still be answered in another way. */
+  get isAnswerable(): boolean {
+    return this.opening !== undefined;
+  }
+
   /** Whether the source was told to end soon. */
   get isWarned(): boolean {
     return this.reason !== undefined && this.state !== 'closed' && this.state !== 'closing';
@@ -147,10 +152,16 @@ export class Connection extends Outgoing {
     else if (this.reason) opening.abandon(this.reason);
   }
 
-  /** Starts to be fed. A connection that closed meanwhile stops the feed at once. */
-  attach(feed: Feed): void {
+  /**
+   * Starts to be fed. A connection that closed meanwhile stops the feed at once.
+   *
+   * @returns what fed it before, which the caller has to stop, or to attach again
+   */
+  attach(feed: Feed | undefined): Feed | undefined {
+    const before = this.feed;
     if (this.state === 'opening' || this.state === 'open') this.feed = feed;
-    else if (this.reason) feed.stop(this.reason);
+    else if (this.reason) feed?.stop(this.reason);
+    return before;
   }
 
   /** Sends the headers, unless they are sent or nothing may be sent any more. */
@@ -158,11 +169,14 @@ export class Connection extends Outgoing {
     const { opening } = this;
     if (this.state !== 'opening' || !opening) return;
     const writer = opening.commit();
-    this.opening = undefined;
     this.state = 'open';
     this.openedAt = Date.now();
-    if (writer instanceof Promise) this.waitFor(writer, opening);
-    else this.writer = writer;
+    if (writer instanceof Promise) {
+      this.waitFor(writer, opening);
+    } else {
+      this.opening = undefined;
+      this.writer = writer;
+    }
     this.lastWriteAt = performance.now();
     // First of all: nothing that is told of the opening may keep the headers back.
     this.host.flushLater(this);
@@ -253,7 +267,11 @@ export class Connection extends Outgoing {
     this.hold();
     void pending.then(
       // The client may have gone meanwhile, or have been given up.
-      (writer) => (this.state === 'closed' ? writer.destroy() : this.begin(writer)),
+      (writer) => {
+        this.opening = undefined;
+        if (this.state === 'closed') writer.destroy();
+        else this.begin(writer);
+      },
       (error: unknown) => {
         const reason = closeReason('source_failed', undefined, error);
         this.cut(reason);
@@ -291,7 +309,7 @@ export class Connection extends Outgoing {
     const { feed, opening } = this;
     this.feed = this.opening = undefined;
     feed?.stop(told);
-    if (before === 'opening') {
+    if (before === 'opening' || (opening && (!graceful || reason.code === 'source_failed'))) {
       this.finish(told, false);
       opening?.abandon(told);
     } else if (graceful) {

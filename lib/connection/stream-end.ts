@@ -36,7 +36,7 @@ export function endWithFailure(connection: Connection, thrown: unknown, end: Str
   const error = thrown ?? new Error(`the source failed with ${thrown}`);
   const reason = closeReason('source_failed', undefined, error);
   // Before the headers are out, the exception filters answer, with the status that the error asks for.
-  if (connection.state !== 'open') return connection.end(reason);
+  if (connection.state !== 'open' || connection.isAnswerable) return connection.end(reason);
   end.report(error);
   connection.end(reason, errorText(connection, error, end));
 }

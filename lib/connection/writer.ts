@@ -1,4 +1,5 @@
 import type { LineEnding } from '../protocol/line-ending.js';
+import { writeQueueSizeOf } from './node-internals.js';
 
 /**
  * Bytes that many connections share: one allocation, however many sockets it goes to. A `Frame` is one, and so is
@@ -52,11 +53,6 @@ export interface Writer {
   destroy(): void;
 }
 
-/** The part of a libuv handle that Node's own socket timeout looks at (`net.js`, `_onTimeout`). */
-interface QueueHandle {
-  readonly writeQueueSize?: number;
-}
-
 /**
  * Bytes a socket holds back. `writableLength` counts a large buffer as a whole until its last byte is gone; libuv's
  * queue shrinks while it goes, so that a slow link that moves is told from a dead one.
@@ -66,7 +62,6 @@ interface QueueHandle {
 export function pendingBytesOf(socket: { readonly writableLength: number }): number {
   const buffered = socket.writableLength;
   if (buffered === 0) return 0;
-  const handle = (socket as { readonly _handle?: QueueHandle | null })._handle;
-  const queued = handle?.writeQueueSize;
+  const queued = writeQueueSizeOf(socket);
   return queued === undefined ? buffered : buffered + queued;
 }

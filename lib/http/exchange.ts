@@ -27,8 +27,14 @@ export class Exchange {
   readonly res: RawResponse;
   private readonly reply: HijackableReply | undefined;
 
-  /** @param response as the platform hands it to handlers */
-  constructor(readonly response: object) {
+  /**
+   * @param response as the platform hands it to handlers
+   * @param contextKey where Fastify's requests keep the context of their route
+   */
+  constructor(
+    readonly response: object,
+    private readonly contextKey?: symbol,
+  ) {
     // Asked once: to find that an Express response has no such property takes longer than all else here.
     this.reply = isReply(response) ? response : undefined;
     this.res = this.reply ? this.reply.raw : (response as RawResponse);
@@ -76,7 +82,7 @@ export class Exchange {
    * @returns a promise when that takes longer
    */
   beforeHeaders(): Promise<void> | undefined {
-    return this.reply && runOnSendHooks(this.reply);
+    return this.reply && runOnSendHooks(this.reply, this.contextKey);
   }
 
   /**

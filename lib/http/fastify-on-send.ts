@@ -15,13 +15,14 @@ type Hook = (request: object, reply: Reply, payload: undefined, done: (error?: E
  * The hooks are found where Fastify keeps them. Nest's own adapter reads the same place. The public way, `reply.send()`
  * of a stream, would let hooks wrap the stream: compression then holds events back until it has enough of them.
  *
+ * @param contextKey as `fastifyContextKey()` has found it
  * @returns nothing when all hooks called back at once, else a promise
  * @throws what a hook throws or calls back with
  * @see https://fastify.dev/docs/latest/Reference/Hooks/#onsend
  * @internal
  */
-export function runOnSendHooks(reply: Reply): Promise<void> | undefined {
-  return runFrom(0, hooksOf(reply.request), reply);
+export function runOnSendHooks(reply: Reply, contextKey: symbol | undefined): Promise<void> | undefined {
+  return runFrom(0, hooksOf(reply.request, contextKey), reply);
 }
 
 function runFrom(start: number, hooks: readonly Hook[], reply: Reply): Promise<void> | undefined {
@@ -46,15 +47,7 @@ function run(hook: Hook, reply: Reply): Promise<void> | undefined {
   return outcome ? void settle() : new Promise<void>((resolve) => (wake = resolve)).then(settle);
 }
 
-/** The same for all requests of one copy of Fastify: looked for once, and again for another copy's. */
-let contextKey: symbol | undefined;
-
-function hooksOf(request: object): readonly Hook[] {
-  if (!contextKey || !(contextKey in request)) contextKey = findContextKey(request);
+function hooksOf(request: object, contextKey: symbol | undefined): readonly Hook[] {
   const context = contextKey && (request as Record<symbol, { readonly onSend?: readonly Hook[] | null }>)[contextKey];
   return context?.onSend ?? [];
-}
-
-function findContextKey(request: object): symbol | undefined {
-  return Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerResponse, type Http2ServerRequest } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { Connection } from '../connection/connection.js';
 
@@ -8,10 +7,12 @@ export type RawRequest = IncomingMessage | Http2ServerRequest;
 
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
-/** The connections whose responses wait for their turn on a socket. */
-const WAITING = Symbol.for('nestjs-event-stream.waiting');
-
-type WatchedSocket = Socket & { [WAITING]?: Set<Connection> };
+/** Node's own response: Express' is one, Fastify's reply has one. */
+export function rawResponseOf(response: object): RawResponse {
+  // Express' is asked first for what each of them has: to find that there is no `raw` takes longer.
+  const { locals } = response as { locals?: unknown };
+  return (locals ? response : ((response as { raw?: unknown }).raw ?? response)) as RawResponse;
+}
 
 export function rawRequestOf(request: unknown): RawRequest {
   const { raw } = request as { raw?: RawRequest };
@@ -41,34 +42,13 @@ export function isGone(req: RawRequest, res: RawResponse): boolean {
 }
 
 /**
- * Tells `connection` when its response closes, by whatever way.
- *
- * Never the request's 'close': it comes when the request's body has been read. A pipelined response that waits for its
- * turn gets no 'close' of its own when the socket goes, so the socket is watched for it.
+ * Tells `connection` when its response closes, by whatever way. Never the request's 'close': it comes when the request's
+ * body has been read.
  */
-export function watchClose(hub: ConnectionHub, req: RawRequest, res: RawResponse, connection: Connection): void {
+export function watchClose(hub: ConnectionHub, res: RawResponse, connection: Connection): void {
   // Not by `once()`, which makes two more objects to keep: it comes once anyway.
   res.on('close', () => connection.transportClosed(isFinished(res)));
-  if (res instanceof Http2ServerResponse) {
-    if (res.stream.session) hub.keepSession(res.stream.session);
-    return;
-  }
-  if (!res.socket) watchSocket(req.socket, connection);
-}
-
-/** One listener, however many requests the client has pipelined: each removal would search them all. */
-function watchSocket(socket: WatchedSocket, connection: Connection): void {
-  const waiting = (socket[WAITING] ??= new Set());
-  if (waiting.size === 0) socket.once('close', onSocketClose);
-  waiting.add(connection);
-  void connection.closed.then(() => {
-    waiting.delete(connection);
-    if (waiting.size === 0) socket.removeListener('close', onSocketClose);
-  });
-}
-
-function onSocketClose(this: WatchedSocket): void {
-  for (const connection of this[WAITING] ?? []) connection.transportClosed(false);
+  if (res instanceof Http2ServerResponse && res.stream.session) hub.keepSession(res.stream.session);
 }
 
 function isFinished(res: RawResponse): boolean {

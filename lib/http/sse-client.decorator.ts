@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Connection } from '../connection/connection.js';
 import { SseError } from '../protocol/sse-error.js';
-import { expectedCall } from './handler-call.js';
+import { requestOf } from './request-word.js';
 
 /**
  * The `SseConnection` of this request. It can be tagged at once; `send()` commits the headers.
@@ -13,8 +13,8 @@ export const SseClient = createParamDecorator((_: unknown, context: ExecutionCon
 
 /** The connection of the request that `context` is about. */
 export function currentConnection(context: ExecutionContext): Connection {
-  const call = expectedCall(context.switchToHttp().getResponse(), context.getHandler());
-  if (call) return call.connection;
+  const request = requestOf(context.switchToHttp().getResponse(), context.getHandler());
+  if (request) return request.connection;
   throw new SseError(
     'SSE_NOT_CONFIGURED',
     'There is no stream for @SseClient() and @SseSignal(): the method has @Redirect(), or was answered for already.',

@@ -1,31 +1,45 @@
-import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Optional,
+  type CanActivate,
+  type ExecutionContext,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { SseError } from '../protocol/sse-error.js';
-import { expectCall } from './handler-call.js';
+import { rawResponseOf } from './raw-exchange.js';
+import { leaveWord } from './request-word.js';
 import { StreamRoutes } from './stream-routes.js';
+import { turnOf } from './turn.js';
 
 /**
- * Lets everybody in. It leaves word for the handler of which application it is, which a method cannot be injected with:
- * so that a stream need not go through Nest's rxjs chain, a third of what a request costs there.
+ * Lets everybody in, one after the other where a client has pipelined its requests. It leaves word for the handler of
+ * which application it is, which a method cannot be injected with: so that a stream need not go through Nest's rxjs chain.
  *
  * @internal
  */
 @Injectable()
-export class SseGuard implements CanActivate {
-  private readonly routes: StreamRoutes;
+export class SseGuard implements CanActivate, OnModuleInit {
+  constructor(@Optional() @Inject(StreamRoutes) private readonly routes: StreamRoutes | undefined) {}
 
-  constructor(@Optional() @Inject(StreamRoutes) routes: StreamRoutes | undefined) {
-    this.routes = configured(routes);
+  /** Not in the constructor: a unit test of a controller makes it, and never starts the application. */
+  onModuleInit(): void {
+    this.configured();
   }
 
-  canActivate(context: ExecutionContext): boolean {
-    const { isRedirect } = this.routes.routeOf(context.getHandler());
-    expectCall(context.switchToHttp().getResponse<object>(), isRedirect ? null : this.routes);
-    return true;
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const routes = this.configured();
+    const { isRedirect } = routes.routeOf(context.getHandler());
+    const response = context.getArgByIndex<object>(1);
+    leaveWord(response, isRedirect ? null : routes);
+    return turnOf(rawResponseOf(response)) ?? true;
   }
-}
 
-/** @throws {SseError} `SSE_NOT_CONFIGURED`, when the application starts */
-export function configured(routes: StreamRoutes | undefined): StreamRoutes {
-  if (routes) return routes;
-  throw new SseError('SSE_NOT_CONFIGURED', '@Sse() needs SseModule.forRoot() in the imports of a module.');
+  private configured(): StreamRoutes {
+    if (this.routes) return this.routes;
+    throw new SseError(
+      'SSE_NOT_CONFIGURED',
+      '@Sse() needs SseModule.forRoot() in the imports of a module of this application.',
+    );
+  }
 }

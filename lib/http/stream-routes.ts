@@ -1,24 +1,25 @@
 import { Logger } from '@nestjs/common';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
-import type { Arrivals } from './handler-call.js';
+import { ChainedRequest } from './chained-request.js';
+import type { ChainedArrivals } from './event-chain.interceptor.js';
 import { Exchange } from './exchange.js';
-import { Outcome, type Waiter } from './outcome.js';
+import { NEST_METADATA } from './internals.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
 import { StreamRequest, type StreamRoute } from './stream-request.js';
 
 /** Where the options of a route are kept, on its handler. */
 export const SSE_ROUTE_METADATA = Symbol.for('nestjs-event-stream.route');
 
-/** Nest's name of its own metadata, which Nest 11 and 12 export from different places. */
-const REDIRECT_METADATA = '__redirect__';
-
 /**
- * The `@Sse()` routes of one application. It takes their requests over.
+ * The `@Sse()` routes of one application. It takes their requests over: from then on each has a connection.
  *
  * @internal
  */
-export class StreamRoutes implements Arrivals {
+export class StreamRoutes implements ChainedArrivals {
+  /** Where Fastify's requests keep the context of their route; found when the application starts. */
+  contextKey: symbol | undefined;
+
   private readonly routes = new WeakMap<object, StreamRoute>();
   private readonly logger = new Logger('SseModule');
 
@@ -27,16 +28,12 @@ export class StreamRoutes implements Arrivals {
     private readonly options: StreamOptions,
   ) {}
 
-  arrive(handler: object, response: object): StreamRequest {
-    return this.take(handler, response, new Outcome());
+  take(handler: object, response: object): StreamRequest {
+    return this.admit(new StreamRequest(this, this.hub, this.exchangeOf(response), this.routeOf(handler)));
   }
 
-  /** Takes a request over from the platform: from here on it has a connection. */
-  take(handler: object, response: object, waiter: Waiter): StreamRequest {
-    const request = new StreamRequest(this, this.hub, new Exchange(response), this.routeOf(handler), waiter);
-    // New arrivals are told to come back.
-    if (this.hub.isDraining) request.connection.end(closeReason('server_closing'));
-    return request;
+  takeChained(handler: object, response: object): ChainedRequest {
+    return this.admit(new ChainedRequest(this, this.hub, this.exchangeOf(response), this.routeOf(handler)));
   }
 
   routeOf(handler: object): StreamRoute {
@@ -45,11 +42,21 @@ export class StreamRoutes implements Arrivals {
       const options = (Reflect.getMetadata(SSE_ROUTE_METADATA, handler) ?? {}) as SseRouteOptions;
       route = {
         options: resolveStreamOptions(this.options, options),
-        isRedirect: Reflect.hasMetadata(REDIRECT_METADATA, handler),
+        isRedirect: Reflect.hasMetadata(NEST_METADATA.redirect, handler),
         report: (error) => this.logger.error(error),
       };
       this.routes.set(handler, route);
     }
     return route;
+  }
+
+  private exchangeOf(response: object): Exchange {
+    return new Exchange(response, this.contextKey);
+  }
+
+  /** New arrivals are told to come back while the server closes. */
+  private admit<T extends StreamRequest>(request: T): T {
+    if (this.hub.isDraining) request.connection.end(closeReason('server_closing'));
+    return request;
   }
 }

@@ -8,6 +8,7 @@ import {
   SseModule,
   SsePingService,
   SseShutdownService,
+  SseSignal,
   type SseModuleOptions,
   type SseOptionsFactory,
 } from '../../lib/index.js';
@@ -102,11 +103,25 @@ describe.each(platforms)('SseModule on $name', (platform) => {
 describe('SseModule, when the application starts', () => {
   const compile = (metadata: ModuleMetadata) => Test.createTestingModule(metadata).compile();
 
-  it('says what is missing when nobody imports it', async () => {
-    await expect(compile({ controllers: [FeedController] })).rejects.toMatchObject({
+  it('says what is missing when nobody imports it, when the application starts', async () => {
+    const module = await compile({ controllers: [FeedController] });
+    await expect(module.createNestApplication({ logger: false }).init()).rejects.toMatchObject({
       code: 'SSE_NOT_CONFIGURED',
-      message: '@Sse() needs SseModule.forRoot() in the imports of a module.',
+      message: '@Sse() needs SseModule.forRoot() in the imports of a module of this application.',
     });
+  });
+
+  it('need not be there for a unit test of a controller, whose methods return what they return', async () => {
+    const returned = of('hi');
+    @Controller()
+    class TestedController {
+      @Sse() feed(@SseSignal() signal: AbortSignal) {
+        return signal.aborted ? null : returned;
+      }
+    }
+    const controller = (await compile({ controllers: [TestedController] })).get(TestedController);
+    expect(controller.feed(new AbortController().signal)).toBe(returned);
+    expect(controller.feed(AbortSignal.abort())).toBeNull();
   });
 
   it('gives what is injected', async () => {

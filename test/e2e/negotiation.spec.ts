@@ -55,19 +55,13 @@ describe.each(platforms)('Accept and HEAD on $name', (platform) => {
     return client;
   };
 
-  it.each(['text/event-stream', '*/*', 'text/*', 'application/json, text/event-stream;q=0.1', ''])(
-    'streams to a client that accepts %j',
-    async (accept) => {
-      expect((await open1('/list', accept)).text).toBe('data: one\n\n');
-    },
-  );
-
-  it.each(['application/json', 'text/html', 'text/event-stream;q=0, */*', '*/*;q=0.0', 'text/*;q=0, */*;q=1'])(
-    'answers 406 to a client that accepts %j',
+  // Stock clients ask for JSON and take a stream: the `openai` package does.
+  it.each(['text/event-stream', '*/*', 'application/json', 'text/html', 'text/event-stream;q=0', 'constructor', ''])(
+    'streams whatever a client accepts: %j',
     async (accept) => {
       const client = await open1('/list', accept);
-      expect(client.status).toBe(406);
-      expect(client.headers['content-type']).toMatch(/^application\/json/);
+      expect([client.status, client.text]).toEqual([200, 'data: one\n\n']);
+      expect(client.headers['content-type']).toBe('text/event-stream');
     },
   );
 
@@ -76,20 +70,8 @@ describe.each(platforms)('Accept and HEAD on $name', (platform) => {
     (accept) => request(running).get('/either').set('accept', accept).expect(200, ['one']),
   );
 
-  it('answers 406 on that route when it streams after all', () =>
-    request(running).get('/either?stream=1').set('accept', 'application/json').expect(406));
-
   it('answers 204, which has no type, whatever is accepted', () =>
     request(running).get('/nothing').set('accept', 'application/json').expect(204));
-
-  it('releases the source of a 406', async () => {
-    expect((await open1('/readable', 'application/json')).status).toBe(406);
-    expect(destroyed).toBe(1);
-  });
-
-  it('answers 406 also when the handler sends by itself', async () => {
-    expect((await open1('/sends', 'application/json')).status).toBe(406);
-  });
 
   it.each(['/list', '/readable'])(
     'answers HEAD with the headers of the stream, and releases the source: %s',

@@ -1,12 +1,15 @@
 import 'reflect-metadata';
-import { Controller, Param, Req } from '@nestjs/common';
+import { Catch, Controller, Param, Req, ServiceUnavailableException, type ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
 import type { IncomingMessage } from 'node:http';
-import { Observable, of } from 'rxjs';
+import { concat, NEVER, Observable, of } from 'rxjs';
 import { ConnectionHub } from '../../lib/connection/connection-hub.js';
-import { Sse, SseModule, SseSignal, type SseCloseReason } from '../../lib/index.js';
+import { Sse, SseConnections, SseModule, SseSignal, type SseCloseReason } from '../../lib/index.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { Facts } from '../support/facts.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { get, RawClient } from '../support/raw-client.js';
+import { until } from '../support/until.js';
 
 const facts = new Facts();
 
@@ -16,7 +19,12 @@ class QueueController {
     return of(name);
   }
 
-  @Sse('held/:name') async *held(@Param('name') name: string) {
+  @Sse('held/:name') async *held(
+    @Param('name') name: string,
+    @Req() request: IncomingMessage & { raw?: IncomingMessage },
+  ) {
+    facts.tell(`${name} opened with ${(request.raw ?? request).socket.listenerCount('close')} listeners`);
+    facts.tell(`${name} opened`);
     yield name;
     await facts.until('go on');
     yield 'end';
@@ -35,15 +43,47 @@ class QueueController {
       return () => facts.tell(`${name} released`);
     });
   }
+
+  /** As a history that is replayed: a megabyte for each client that does not read it. */
+  @Sse('large') large() {
+    facts.tell('large opened');
+    return concat(of('x'.repeat(1_000_000)), NEVER);
+  }
+}
+
+const countsOf = (name: string) =>
+  facts.told.flatMap((fact) => new RegExp(`^${name} opened with (\\d+)`).exec(String(fact))?.[1] ?? []);
+
+async function heapUsed(): Promise<number> {
+  await collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+/** How many requests were refused so far. */
+let refused = 0;
+
+@Catch(ServiceUnavailableException)
+class CountingFilter extends BaseExceptionFilter {
+  override catch(error: ServiceUnavailableException, host: ArgumentsHost): void {
+    refused++;
+    super.catch(error, host);
+  }
 }
 
 describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $name', (platform) => {
   let running: Running;
 
   beforeAll(async () => {
-    running = await start(platform, { imports: [SseModule.forRoot()], controllers: [QueueController] });
+    running = await start(
+      platform,
+      { imports: [SseModule.forRoot({ ping: false })], controllers: [QueueController] },
+      (app) => app.useGlobalFilters(new CountingFilter(app.getHttpAdapter())),
+    );
   });
-  beforeEach(() => facts.forget());
+  beforeEach(() => {
+    facts.forget();
+    refused = 0;
+  });
   afterAll(() => running.app.close());
 
   it('are answered one after the other, each whole', async () => {
@@ -58,24 +98,39 @@ describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $n
     client.destroy();
   });
 
-  it('are all released when their client leaves, also those that wait for their turn', async () => {
-    const names = Array.from({ length: 25 }, (_, n) => `n${n}`);
-    const client = await RawClient.open(running.url, names.map((name) => get(`/endless/${name}`)).join(''));
-    await Promise.all(names.map((name) => facts.until(`${name} opened`)));
+  it('wait for their turn without a connection, and are called when it comes', async () => {
+    const { all } = running.app.get(ConnectionHub);
+    const client = await RawClient.open(running.url, get('/held/a') + get('/endless/b') + get('/endless/c'));
+    await facts.until('a opened');
+    const [listeners] = countsOf('a');
+    expect(all.size).toBe(1);
+    facts.tell('go on');
+    await facts.until('b opened');
+    expect(all.size).toBe(1);
+    expect(facts.told).not.toContain('c opened');
+    // One listener of the socket for all that wait, and none for whose turn it is.
+    expect(countsOf('b')).toEqual([listeners]);
     client.destroy();
-    await Promise.all(names.map((name) => facts.until(`${name} released`)));
-    for (const name of names) expect(facts.told).toContain(`${name}: client_left`);
-    expect(running.app.get(ConnectionHub).all.size).toBe(0);
+    await facts.until('b released');
+    await until(() => all.size === 0);
+    expect(facts.told).not.toContain('c opened');
   });
 
-  it('watch their socket with one listener', async () => {
-    const client = await RawClient.open(running.url, get('/endless/a') + get('/endless/b'));
-    await facts.until('b opened');
-    const [count] = facts.told.flatMap((fact) => /^b opened with (\d+)/.exec(String(fact))?.[1] ?? []);
-    client.send(get('/endless/c') + get('/endless/d'));
-    await facts.until('d opened');
-    expect(facts.told).toContain(`d opened with ${count} listeners`);
+  it('of which there are too many are refused, and cost nothing', async () => {
+    const before = await heapUsed();
+    const { all } = running.app.get(ConnectionHub);
+    const requests = get('/endless/first') + get('/large').repeat(999);
+    expect(requests.length).toBeLessThan(40_000);
+    const client = await RawClient.open(running.url, requests);
+    await facts.until('first opened');
+    await until(() => refused === 999 - 16);
+    expect(all.size).toBe(1);
+    expect(((await heapUsed()) - before) / 2 ** 20).toBeLessThan(25);
+    expect(facts.told).not.toContain('large opened');
     client.destroy();
-    await facts.until('d released');
+    await until(() => all.size === 0);
+    await facts.until('first released');
+    expect(facts.told).not.toContain('large opened');
+    expect(running.app.get(SseConnections).closed['client_left']).toBeGreaterThan(0);
   });
 });

@@ -1,0 +1,35 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { ChainedRequest } from './chained-request.js';
+import { arrivalsOf, type Arrivals } from './request-word.js';
+
+/** Marks the interceptor: a process may load both builds of this package, and start several applications. */
+const IS_CHAIN = Symbol.for('nestjs-event-stream.chain');
+
+/** Takes requests over whose route has interceptors. */
+export interface ChainedArrivals extends Arrivals {
+  takeChained(handler: object, response: object): ChainedRequest;
+}
+
+/**
+ * The outermost interceptor of a stream's route, if the route has any: what comes out of those below is the stream.
+ *
+ * It stands in metadata, which all applications of a process share, so it knows of none: the word that the guard has left
+ * on the response does. Without a word (no `@Sse()`, or another of us has taken the request over) all pass.
+ *
+ * @internal
+ */
+export class EventChainInterceptor implements NestInterceptor {
+  readonly [IS_CHAIN] = true;
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+    const response = context.getArgByIndex<object | undefined>(1);
+    const arrivals = response && (arrivalsOf(response) as ChainedArrivals | undefined);
+    if (!arrivals) return next.handle();
+    return arrivals.takeChained(context.getHandler(), response).follow(next.handle());
+  }
+}
+
+export function isEventChain(interceptor: unknown): boolean {
+  return typeof interceptor === 'object' && interceptor !== null && IS_CHAIN in interceptor;
+}
