@@ -59,6 +59,12 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
     else this.streamWithoutHandler();
   }
 
+  broke(error: unknown, values: readonly unknown[]): void {
+    // What came before it is sent before it.
+    if (!this.answer && values.length > 0) this.streamWithoutHandler();
+    this.failed(error);
+  }
+
   report(error: unknown): void {
     this.route.report(error);
   }

@@ -8,7 +8,8 @@ export interface ChainOwner {
   early(): void;
   /** The chain has ended, and is no stream so far. */
   ended(values: readonly unknown[]): void;
-  failed(error: unknown): void;
+  /** The chain has failed, and is no stream so far. */
+  broke(error: unknown, values: readonly unknown[]): void;
   report(error: unknown): void;
 }
 
@@ -86,10 +87,10 @@ export class InterceptorChain implements Source {
   }
 
   error(error: unknown): void {
-    const { sink, owner } = this;
+    const { sink, owner, held } = this;
+    if (!sink) owner?.broke(error, held);
     this.cancel();
-    if (sink) sink.fail(error);
-    else owner?.failed(error);
+    sink?.fail(error);
   }
 
   complete(): void {

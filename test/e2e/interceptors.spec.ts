@@ -295,10 +295,16 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       expect((await client.rest()).map(({ data }) => data)).toEqual(['from the handler']);
     });
 
-    it('before a handler that fails at once, whose status is the answer', async () => {
+    it('before a handler that fails, or that has nothing to say', async () => {
       await use({}, intercept(startWith('first')));
-      await request(running).get('/forbidden').expect(403);
+      expect(await eventsOf('/forbidden')).toEqual([
+        [undefined, 'first'],
+        ['error', 'Forbidden'],
+      ]);
       await request(running).get('/nothing').expect(204);
+      await request(running)
+        .get('/user')
+        .expect(203, { ...new User() });
     });
   });
 

@@ -56,7 +56,7 @@ describe.each(platforms.filter(({ http2 }) => !http2))("as with Nest's own, on $
           const results = sourcesOf(one).map(async (source) => {
             const path = pathOf(interceptor, source);
             return [
-              [source, await expected({ platform, interceptor, source }, path, one.lastFact)],
+              [source, await expected({ platform, interceptor, source, visit }, path, one.lastFact)],
               [source, decode(await observe(ours, path, ledger, one.lastFact))],
             ] as const;
           });
