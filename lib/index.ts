@@ -54,7 +54,7 @@ export type { SseHeaders, SseHeaderValue } from './protocol/headers.js';
 export type { SseHistoryOptions } from './protocol/history-limits.js';
 export type { LineEnding as SseLineEnding } from './protocol/line-ending.js';
 export { SseError, type SseErrorCode } from './protocol/sse-error.js';
-export type { SseEventLike } from './protocol/sse-event-like.js';
+export type { SseEventLike, SseValuesAs } from './protocol/sse-event-like.js';
 export { SseEvent, type SseEventInit } from './protocol/sse-event.js';
 export { SseQueue } from './source/sse-queue.js';
 export { SseStream } from './source/sse-stream.js';

@@ -60,6 +60,7 @@ const NAMES: readonly string[] = [
   'writeTimeoutMs',
   'buffer',
   'ping',
+  'as',
   'errorEvent',
   'shutdown',
   'history',

@@ -42,6 +42,7 @@ export const PROVIDERS: Provider[] = [
         channels,
         serialize: stream.serialize,
         errorEvent: stream.errorEvent,
+        as: stream.as,
         report: (error) => logger.error(error),
       }),
     inject: [ConnectionHub, RESOLVED_OPTIONS],

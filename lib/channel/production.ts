@@ -1,6 +1,7 @@
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import { saidWith, type Said } from '../protocol/said.js';
 import { SseError } from '../protocol/sse-error.js';
-import { toEventInit } from '../protocol/sse-event-like.js';
+import { toEventAs, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { Source, SourceSink } from '../source/source.js';
 
@@ -11,11 +12,12 @@ const ENTRY_BYTES = 256;
 export interface ProductionHost {
   /** At most so many bytes are stored. */
   readonly maxBytes: number;
+  readonly as: SseValuesAs;
   check(event: SseEventInit): SseBackplaneEvent;
   store(event: SseBackplaneEvent): string | Promise<string>;
   /** Stores what ends the life (an announced failure, if any, and the end), and lets go of the channel. Never rejects. */
   conclude(events: readonly SseBackplaneEvent[]): Promise<void>;
-  describe(error: unknown): SseBackplaneEvent | undefined;
+  describe(error: unknown, isText: boolean): SseBackplaneEvent | undefined;
   report(error: unknown): void;
 }
 
@@ -56,6 +58,7 @@ export class ProductionRun implements SourceSink {
   private settle!: () => void;
   isOver = false;
   private byteLength = 0;
+  private said: Said = 'nothing';
 
   constructor(
     private readonly source: Source,
@@ -86,7 +89,7 @@ export class ProductionRun implements SourceSink {
   fail(error: unknown): void {
     if (this.isOver) return;
     this.host.report(error);
-    const event = this.host.describe(error);
+    const event = this.host.describe(error, this.said === 'text');
     this.finish(event ? [event, END] : [END]);
   }
 
@@ -101,7 +104,9 @@ export class ProductionRun implements SourceSink {
 
   private store(value: unknown): string | Promise<string> | undefined {
     if (this.isOver) return undefined;
-    const event = this.host.check(toEventInit(value));
+    const init = toEventAs(this.host.as, value);
+    const event = this.host.check(init);
+    this.said = saidWith(this.said, init.data);
     this.byteLength += ENTRY_BYTES + sizeOf(event);
     if (this.byteLength <= this.host.maxBytes) return this.host.store(event);
     this.fail(tooLarge(this.host.maxBytes));

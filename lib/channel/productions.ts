@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
-import { integerOption } from '../protocol/check-option.js';
+import { functionOption, integerOption, oneOf } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
+import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
@@ -19,6 +20,14 @@ export interface SseProduceOptions {
    * event, so that one that would be larger fails. @default 16_777_216
    */
   maxBytes?: number;
+  /** What the values of the source are: `'data'` makes data of every value. @default that of the module */
+  as?: SseValuesAs;
+  /**
+   * The event that tells of a failure; `null`: none, the channel just ends. `isText`: nothing but strings was stored.
+   *
+   * @default that of the module
+   */
+  errorEvent?: (error: unknown, isText: boolean) => SseEventInit | null;
 }
 
 const MAX_BYTES = 16_777_216;
@@ -30,7 +39,8 @@ const END_WITHIN_MS = 60_000;
 export interface ProductionsOptions {
   readonly channels: ChannelOptions;
   readonly serialize: SseSerialize;
-  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
+  readonly as: SseValuesAs;
   readonly report: (error: unknown) => void;
   readonly store: (name: string, event: SseBackplaneEvent, key?: string) => string | Promise<string>;
 }
@@ -71,8 +81,11 @@ export class Productions {
   }
 
   /** @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING`, `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`, `SSE_CLOSED` */
-  async produce(name: string, source: unknown, { maxBytes = MAX_BYTES }: SseProduceOptions): Promise<SseProduction> {
+  async produce(name: string, source: unknown, chosen: SseProduceOptions): Promise<SseProduction> {
+    const { maxBytes = MAX_BYTES, as = this.options.as, errorEvent = this.options.errorEvent } = chosen;
     integerOption('maxBytes', maxBytes, 1);
+    oneOf('as', as, ['event', 'data']);
+    functionOption('errorEvent', errorEvent);
     const runnable = toSource(source);
     const { aborted } = this.stopping.signal;
     if (aborted || this.runs.has(name)) {
@@ -88,6 +101,7 @@ export class Productions {
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     const run: ProductionRun = new ProductionRun(runnable, {
       maxBytes,
+      as,
       check: (event) => toStored(event, options.serialize),
       store: (event) => options.store(name, event),
       conclude: async (events) => {
@@ -96,13 +110,13 @@ export class Productions {
         await lease?.release().catch(options.report);
         this.runs.delete(name);
       },
-      describe: (error) => this.describe(error),
+      describe: (error, isText) => this.describe(errorEvent, error, isText),
       report: options.report,
     });
     this.runs.set(name, run);
     try {
       isOurs = true;
-      lease = await this.acquire(name, () => {
+      lease = await this.acquire(name, errorEvent, () => {
         isOurs = false;
         run.lose();
       });
@@ -154,10 +168,14 @@ export class Productions {
     }
   }
 
-  private async acquire(name: string, onLost: () => void): Promise<Lease | undefined> {
+  private async acquire(
+    name: string,
+    errorEvent: ProductionsOptions['errorEvent'],
+    onLost: () => void,
+  ): Promise<Lease | undefined> {
     const { backplane } = this;
     if (!isProducing(backplane)) return undefined;
-    const failure = this.describe(new Error('the producer is gone'));
+    const failure = this.describe(errorEvent, new Error('the producer is gone'), false);
     const lastWords: SseBackplaneEvent[] = failure ? [failure, { kind: 'end' }] : [{ kind: 'end' }];
     const history = this.historyOf(name);
     const lease = await backplane.produce(name, lastWords, { history }, onLost);
@@ -165,10 +183,14 @@ export class Productions {
     return lease;
   }
 
-  private describe(error: unknown): SseBackplaneEvent | undefined {
-    const { errorEvent, serialize, report } = this.options;
+  private describe(
+    errorEvent: ProductionsOptions['errorEvent'],
+    error: unknown,
+    isText: boolean,
+  ): SseBackplaneEvent | undefined {
+    const { serialize, report } = this.options;
     try {
-      const event = errorEvent(error);
+      const event = errorEvent(error, isText);
       return event === null ? undefined : toStored(event, serialize);
     } catch (broken) {
       // The end must follow all the same.

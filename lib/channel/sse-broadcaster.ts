@@ -5,7 +5,7 @@ import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { SseError } from '../protocol/sse-error.js';
-import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
+import { toEventInit, type SseEventLike, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelOptions } from './channel-options.js';
@@ -51,7 +51,9 @@ export interface SseHistoryQuery {
 export interface BroadcasterOptions {
   readonly channels: ChannelOptions;
   readonly serialize: SseSerialize;
-  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
+  /** What the values of productions are. */
+  readonly as: SseValuesAs;
   readonly report: (error: unknown) => void;
 }
 

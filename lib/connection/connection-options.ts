@@ -9,7 +9,7 @@ import {
 } from '../protocol/check-option.js';
 import type { LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
-import type { SseEventLike } from '../protocol/sse-event-like.js';
+import type { SseEventLike, SseValuesAs } from '../protocol/sse-event-like.js';
 
 /** Names what an event is about; of events with the same key only the newest is kept. `undefined`: always kept. */
 export type SseEventKey = (event: SseEventInit) => string | number | undefined;
@@ -59,6 +59,7 @@ export interface ConnectionOptions {
   readonly writeTimeoutMs: number | false;
   readonly buffer: SseBufferOptions;
   readonly ping: SsePingOptions | false;
+  readonly as: SseValuesAs;
 }
 
 /** The same as users give it: what is left out is taken from what it overrides. */
@@ -74,6 +75,14 @@ export interface SseConnectionOptions {
   buffer?: Partial<SseBufferOptions>;
   /** `false`: no pings. */
   ping?: Partial<SsePingOptions> | false;
+  /**
+   * What the values of a source are. `'event'`: an object is an event, and must have no keys that events do not know.
+   * `'data'`: every value is data, also one with a `type` or an `id` of its own, as the chunks of an SDK and the rows of a
+   * table have them; only an `SseEvent` is still an event.
+   *
+   * @default 'event'
+   */
+  as?: SseValuesAs;
 }
 
 /** @internal */
@@ -84,6 +93,7 @@ export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
   writeTimeoutMs: 30_000,
   buffer: Object.freeze({ maxBytes: 1_048_576, overflow: 'disconnect' }),
   ping: Object.freeze({ intervalMs: 15_000, event: undefined }),
+  as: 'event',
 });
 
 const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
@@ -95,7 +105,7 @@ const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
  * @internal
  */
 export function resolveConnectionOptions(base: ConnectionOptions, overrides: SseConnectionOptions): ConnectionOptions {
-  const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping } = overrides;
+  const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping, as } = overrides;
   return {
     lineEnding: lineEnding === undefined ? base.lineEnding : oneOf('lineEnding', lineEnding, LINE_ENDINGS),
     serialize: serialize === undefined ? base.serialize : functionOption('serialize', serialize),
@@ -106,6 +116,7 @@ export function resolveConnectionOptions(base: ConnectionOptions, overrides: Sse
         : integerOptionOrFalse('writeTimeoutMs', writeTimeoutMs, 1, MAX_TIMER_MS),
     buffer: buffer === undefined ? base.buffer : resolveBuffer(base.buffer, buffer),
     ping: ping === undefined ? base.ping : resolvePing(base.ping, ping),
+    as: as === undefined ? base.as : oneOf('as', as, ['event', 'data'] as const),
   };
 }
 

@@ -1,5 +1,7 @@
 import { encodeComment, encodeEvent } from '../protocol/encoder.js';
+import { saidWith, type Said } from '../protocol/said.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
@@ -52,6 +54,8 @@ interface Ending {
 export class Connection extends Outgoing {
   state: ConnectionState = 'opening';
   openedAt: number | undefined;
+  /** Of what kind the data was so far: see {@link isText}. */
+  private said: Said = 'nothing';
   /** When the request came, in milliseconds since the epoch. */
   readonly arrivedAt = Date.now();
   /** One more than that of the connection before, in the order of arrival. */
@@ -131,7 +135,9 @@ export class Connection extends Outgoing {
 
   send(event: SseEventLike): boolean {
     const init = toEventInit(event);
-    return this.offer(encodeEvent(init, this.options), init);
+    const text = encodeEvent(init, this.options);
+    this.note(init);
+    return this.offer(text, init);
   }
 
   comment(text: string): boolean {
@@ -142,6 +148,16 @@ export class Connection extends Outgoing {
     const { code = 'kicked', reason, event } = typeof why === 'string' ? { reason: why } : why;
     const lastText = event === undefined ? undefined : encodeEvent(toEventInit(event), this.options);
     this.end(closeReason(code, reason), lastText);
+  }
+
+  /** Whether strings were sent and nothing else: then the client does not expect JSON of an error event. */
+  get isText(): boolean {
+    return this.said === 'text';
+  }
+
+  /** Takes note of what is sent. */
+  note({ data }: SseEventInit): void {
+    this.said = saidWith(this.said, data);
   }
 
   // --- for the layers above -------------------------------------------------------------------------------------

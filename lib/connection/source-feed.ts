@@ -1,5 +1,5 @@
-import { encodeEvent } from '../protocol/encoder.js';
-import { toEventInit } from '../protocol/sse-event-like.js';
+import { encodeInit } from '../protocol/encoder.js';
+import { toEventAs } from '../protocol/sse-event-like.js';
 import type { Source, SourceSink } from '../source/source.js';
 import type { Connection, Feed } from './connection.js';
 import { endCompleted, endWithFailure, type StreamEnd } from './stream-end.js';
@@ -24,13 +24,17 @@ export class SourceFeed implements SourceSink, Feed {
 
   write(value: unknown): true | Promise<void> {
     const { connection } = this;
-    return connection.take(encodeEvent(toEventInit(value), connection.options));
+    const event = toEventAs(connection.options.as, value);
+    const taken = connection.take(encodeInit(event, connection.options));
+    connection.note(event);
+    return taken;
   }
 
   push(value: unknown): void {
     const { connection } = this;
-    const event = toEventInit(value);
-    connection.offer(encodeEvent(event, connection.options), event);
+    const event = toEventAs(connection.options.as, value);
+    connection.offer(encodeInit(event, connection.options), event);
+    connection.note(event);
   }
 
   complete(): void {

@@ -8,7 +8,7 @@ export interface StreamEnd {
   /** Data of a last event, after the source has completed. */
   readonly done: string | undefined;
   /** The event that tells the client of a failure, or `null` to tell it nothing. */
-  readonly errorEvent: (error: unknown) => SseEventInit | null;
+  readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
   /** Told of a failure after the headers were sent, and of one that nobody waits for any more. */
   readonly report: (error: unknown) => void;
 }
@@ -43,7 +43,7 @@ export function endWithFailure(connection: Connection, thrown: unknown, end: Str
 
 function errorText(connection: Connection, error: unknown, { errorEvent, report }: StreamEnd): string | undefined {
   try {
-    const event = errorEvent(error);
+    const event = errorEvent(error, connection.isText);
     return event === null ? undefined : encodeEvent(event, connection.options);
   } catch (broken) {
     report(broken);

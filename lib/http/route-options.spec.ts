@@ -88,9 +88,14 @@ describe('resolveStreamOptions', () => {
     const { errorEvent } = STREAM_DEFAULTS;
 
     it('shows the message of an HttpException, and of nothing else', () => {
-      expect(errorEvent(new ForbiddenException('not yours'))).toEqual({ type: 'error', data: 'not yours' });
+      expect(errorEvent(new ForbiddenException('not yours'), true)).toEqual({ type: 'error', data: 'not yours' });
+      expect(errorEvent(new ForbiddenException('not yours'), false)).toEqual({
+        type: 'error',
+        data: { message: 'not yours', statusCode: 403 },
+      });
       for (const error of [new Error('secret'), 'secret', undefined, { message: 'secret' }]) {
-        expect(errorEvent(error)).toEqual({ type: 'error', data: 'Internal server error' });
+        expect(errorEvent(error, true)).toEqual({ type: 'error', data: 'Internal server error' });
+        expect(errorEvent(error, false)?.data).toEqual({ message: 'Internal server error', statusCode: 500 });
       }
     });
   });

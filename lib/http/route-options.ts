@@ -11,8 +11,12 @@ import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/head
 import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
-/** Makes the event that tells a client of a failure. `null`: none, the stream just ends. */
-export type SseErrorEvent = (error: unknown) => SseEventInit | null;
+/**
+ * Makes the event that tells a client of a failure. `null`: none, the stream just ends.
+ *
+ * `isText` is whether the stream has sent strings and nothing else so far: then its client does not expect JSON.
+ */
+export type SseErrorEvent = (error: unknown, isText: boolean) => SseEventInit | null;
 
 /** What can be set for the module, for a route and for one answer. */
 export interface SseStreamOptions extends SseConnectionOptions {
@@ -27,7 +31,8 @@ export interface SseStreamOptions extends SseConnectionOptions {
   /**
    * The event that ends a stream whose source fails after the headers are out.
    *
-   * @default type 'error', with the message of an `HttpException`, else `'Internal server error'`
+   * @default type 'error' with `{ message, statusCode }`, of an `HttpException`, else `'Internal server error'` and 500;
+   * only the message, as text, in a stream that has sent strings and nothing else
    */
   errorEvent?: SseErrorEvent | undefined;
 }
@@ -120,6 +125,8 @@ function checkHeaders(headers: SseHeaders): SseHeaders {
 }
 
 /** Shows no more of an error than Nest's own exception filter would. */
-function safeErrorEvent(error: unknown): SseEventInit {
-  return { type: 'error', data: error instanceof HttpException ? error.message : 'Internal server error' };
+function safeErrorEvent(error: unknown, isText: boolean): SseEventInit {
+  const [message, statusCode] =
+    error instanceof HttpException ? [error.message, error.getStatus()] : ['Internal server error', 500];
+  return { type: 'error', data: isText ? message : { message, statusCode } };
 }

@@ -1,4 +1,5 @@
 import type { SseCloseReason } from '../connection/close-reason.js';
+import { isInstance } from '../protocol/brand.js';
 import type { SseRouteOptions } from './route-options.js';
 
 /** What one answer decides for itself. */
@@ -8,6 +9,9 @@ export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
   /** Told, once, when and why the stream ended. */
   onClose?: (reason: SseCloseReason) => void;
 }
+
+const SSE_RESPONSE: unique symbol = Symbol.for('nestjs-event-stream.response');
+const SSE_JSON_ANSWER: unique symbol = Symbol.for('nestjs-event-stream.json-answer');
 
 /**
  * A source with options of its own, for what only the handler knows.
@@ -23,6 +27,16 @@ export class SseResponse {
     readonly source: unknown,
     readonly options: SseResponseOptions = {},
   ) {}
+
+  /** True for those of the package's other build too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, SseResponse, SSE_RESPONSE, value);
+  }
+
+  /** @internal */
+  get [SSE_RESPONSE](): true {
+    return true;
+  }
 
   /**
    * An answer without a stream, sent by Nest as any other route's would be: through all interceptors, as JSON.
@@ -42,4 +56,13 @@ export class SseJsonAnswer {
     readonly value: unknown,
     readonly status: number | undefined,
   ) {}
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, SseJsonAnswer, SSE_JSON_ANSWER, value);
+  }
+
+  /** @internal */
+  get [SSE_JSON_ANSWER](): true {
+    return true;
+  }
 }

@@ -1,5 +1,5 @@
 /// <reference lib="es2024.string" />
-import { checkComment, checkData, checkShape, idText, retryText, typeText } from './event-fields.js';
+import { checkComment, checkData, checkKeys, checkShape, idText, retryText, typeText } from './event-fields.js';
 import { checkLineEnding, type LineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
 import { kindOf, show } from './show.js';
@@ -42,6 +42,16 @@ export interface SseEncodeOptions {
  * @publicApi
  */
 export function encodeEvent(event: SseEventInit, options?: SseEncodeOptions): string {
+  if (typeof event === 'object' && event !== null) checkKeys(event);
+  return encodeInit(event, options);
+}
+
+/**
+ * The same for an event whose keys were looked at already, by `toEventInit()`.
+ *
+ * @internal
+ */
+export function encodeInit(event: SseEventInit, options?: SseEncodeOptions): string {
   const lineEnding = options?.lineEnding ?? '\n';
   checkLineEnding(lineEnding);
   const { head, id, tail } = encodeParts(event, undefined, lineEnding, options?.serialize ?? JSON.stringify);

@@ -1,4 +1,4 @@
-import { kindOf, show } from './show.js';
+import { kindOf, show, showKeys } from './show.js';
 import { SseError } from './sse-error.js';
 
 /**
@@ -168,34 +168,79 @@ export function checkData(data: unknown): void {
   }
 }
 
-const EVENT_KEYS: ReadonlySet<string> = new Set(['type', 'event', 'data', 'id', 'retry', 'comment']);
-
 /**
- * Refuses an object that is not meant as an event, as far as its keys tell.
+ * Refuses an object that is not meant as an event, as far as its keys tell. No getter is read of one that is.
  *
- * That is one with none of an event's keys, and one without `data` that carries keys of its own: `{ id: 7, name: 'Ann' }`
- * is a record, and sending it as an event would lose the name without a word. Beside `data`, other keys are let pass:
- * rows of a table often have some. Keys may be inherited, as the getters of a DOM `MessageEvent` are; no getter is read.
+ * That is one with none of an event's keys; one with keys of its own that an event does not know, `created_at` say, which
+ * would be lost without a word; and one that has an id and a type and no data, which is a record more often than an event.
+ * An event's own keys may be inherited, as the getters of a DOM `MessageEvent` are.
  *
  * @throws SseError `SSE_INVALID_EVENT`, and `SSE_EMPTY_MESSAGE` for `{}`
  * @internal
  */
 export function checkShape(value: object): void {
+  checkKeys(value);
   if ('data' in value) {
     return;
   }
-  const named = 'type' in value || 'event' in value || 'id' in value || 'retry' in value || 'comment' in value;
-  const foreign = Object.keys(value).some((key) => !EVENT_KEYS.has(key));
-  if (named && !foreign) {
+  const isTyped = 'type' in value || 'event' in value;
+  if (isTyped && 'id' in value) {
+    throw new SseError(
+      'SSE_INVALID_EVENT',
+      `${show(value)} has no data. ${WRAP} An event that means to say nothing has data: ''.`,
+      { value },
+    );
+  }
+  if (isTyped || 'id' in value || 'retry' in value || 'comment' in value) {
     return;
   }
-  if (!foreign && isPlain(value)) {
+  if (isPlain(value)) {
     throw new SseError('SSE_EMPTY_MESSAGE', 'An event is {}: it says nothing. Leave it out.', { value });
   }
-  const what = named ? 'is no event: it has no data, but keys that an event does not know' : 'is no event';
-  throw new SseError(
+  throw notAnEvent(value);
+}
+
+/**
+ * The part of {@link checkShape} that is about keys which an event does not know.
+ *
+ * @throws SseError `SSE_INVALID_EVENT`
+ * @internal
+ */
+export function checkKeys(value: object): void {
+  for (const key in value) {
+    if (!isEventKey(key) && isForeign(value, key)) throw notAnEvent(value);
+  }
+}
+
+/** Cheaper than a set: the keys of a literal are constants, which are compared by their address. */
+function isEventKey(key: string): boolean {
+  switch (key) {
+    case 'type':
+    case 'event':
+    case 'data':
+    case 'id':
+    case 'retry':
+    case 'comment':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** What is inherited belongs to a class, and what is undefined is not there. */
+function isForeign(value: object, key: string): boolean {
+  return Object.hasOwn(value, key) && (value as Readonly<Record<string, unknown>>)[key] !== undefined;
+}
+
+const WRAP = "If it is all data, wrap it: { data: value }, or set the option as: 'data' of the route.";
+
+function notAnEvent(value: object): SseError {
+  const keys = Object.keys(value);
+  const foreign = keys.filter((key) => !isEventKey(key) && isForeign(value, key));
+  const what = foreign.length < keys.length ? `has keys that no event has: ${showKeys(foreign)}` : 'is no event';
+  return new SseError(
     'SSE_INVALID_EVENT',
-    `${show(value)} ${what}. Wrap it: { data: value }. An event has the keys type, data, id, retry and comment.`,
+    `${show(value)} ${what}. ${WRAP} An event has the keys type, data, id, retry and comment.`,
     { value },
   );
 }

@@ -100,16 +100,23 @@ function showObject(value: object): string {
   // A few keys are enough to recognise an object by; walking all of a large one is not.
   const keys: string[] = [];
   for (const key in value) {
-    if (keys.push(showKey(key)) > 8) {
+    if (keys.push(key) > MAX_SHOWN_KEYS) {
       break;
     }
   }
-  const body = keys.length > 8 ? `${keys.slice(0, 8).join(', ')}, …` : keys.join(', ');
-  const text = `${className === 'Object' || className === '' ? '' : `${className} `}{ ${body} }`;
+  const text = `${className === 'Object' || className === '' ? '' : `${className} `}{ ${showKeys(keys)} }`;
   return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
-/** A name, as keys of a class or an interface are. Others may be what is private: mail addresses, tokens. */
-function showKey(key: string): string {
-  return /^[A-Za-z_$][\w$]{0,31}$/.test(key) ? key : '***';
+const MAX_SHOWN_KEYS = 8;
+
+/**
+ * Some keys of an object, of those that are names as the keys of a class or an interface are. Others may be what is
+ * private: mail addresses, tokens.
+ *
+ * @internal
+ */
+export function showKeys(keys: readonly string[]): string {
+  const names = keys.slice(0, MAX_SHOWN_KEYS).map((key) => (/^[A-Za-z_$][\w$]{0,31}$/.test(key) ? key : '***'));
+  return names.join(', ') + (keys.length > MAX_SHOWN_KEYS ? ', …' : '');
 }

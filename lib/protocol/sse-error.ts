@@ -1,3 +1,5 @@
+import { isInstance } from './brand.js';
+
 /**
  * Every reason why this library refuses something, as a list that can be walked.
  *
@@ -112,9 +114,7 @@ export class SseError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class that extends this one has instances of its own.
-    if (this !== SseError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return (value as { readonly [SSE_ERROR]?: unknown } | null | undefined)?.[SSE_ERROR] === true;
+    return isInstance(this, SseError, SSE_ERROR, value);
   }
 
   /**

@@ -9,7 +9,8 @@ describe('a yielded value', () => {
 
   it.each([
     { data: undefined },
-    { data: 1, price: 2 },
+    { data: 1, price: undefined },
+    { id: 7, type: 'a', data: undefined },
     { type: 'a' },
     { event: 'a' },
     { id: 1 },
@@ -38,6 +39,8 @@ describe('a yielded value', () => {
     ['SSE_INVALID_EVENT', 'a DataView', new DataView(new ArrayBuffer(1))],
     ['SSE_INVALID_EVENT', 'an object with other keys', { name: 'Ann' }],
     ['SSE_INVALID_EVENT', 'a record whose name would be lost', { id: 7, name: 'Ann' }],
+    ['SSE_INVALID_EVENT', 'a row with a column that would be lost', { id: 7, data: {}, created_at: 'now' }],
+    ['SSE_INVALID_EVENT', 'a record with an id and a type', { id: 7, type: 'invoice' }],
     ['SSE_INVALID_EVENT', 'a message whose payload would be lost', { type: 'created', payload: {} }],
     ['SSE_INVALID_EVENT', 'a Date', new Date()],
     ['SSE_INVALID_EVENT', 'a Map', new Map()],
@@ -47,7 +50,11 @@ describe('a yielded value', () => {
   });
 
   it('is refused with the advice to wrap it', () => {
-    expect(() => toEventInit({ name: 'Ann' })).toThrow(/\{ name \}.*Wrap it: \{ data: value \}/);
+    expect(() => toEventInit({ name: 'Ann' })).toThrow(/\{ name \} is no event\..* wrap it: \{ data: value \}/);
+    expect(() => toEventInit({ id: 7, data: {}, created_at: 1, total: 2 })).toThrow(
+      /^\{ id, data, created_at, total \} has keys that no event has: created_at, total\. .*as: 'data'/,
+    );
+    expect(() => toEventInit({ id: 7, type: 'invoice' })).toThrow(/^\{ id, type \} has no data\. .*data: ''\.$/);
     expect(() => toEventInit(null)).toThrow(/\{ data: null \}/);
     expect(() => toEventInit([1, 2])).toThrow(/an array of 2.*yield\*/);
     expect(() => toEventInit(Buffer.from('x'))).toThrow(/base64/);

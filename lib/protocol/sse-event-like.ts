@@ -1,5 +1,5 @@
 import { checkShape, isBinary } from './event-fields.js';
-import type { SseEventInit } from './sse-event.js';
+import { SseEvent, type SseEventInit } from './sse-event.js';
 import { kindOf } from './show.js';
 import { SseError } from './sse-error.js';
 
@@ -17,9 +17,8 @@ export type SseEventLike<T = unknown> = string | number | boolean | bigint | Sse
  * (a DOM `MessageEvent` has getters), is an event and is returned as it is. Its fields are not checked here: the encoder
  * does that.
  *
- * @throws SseError `SSE_INVALID_EVENT` for everything else, also for an object without `data` that carries keys that
- * an event does not know: `{ id: 7, name: 'Ann' }` is a record, not an event, and sending it would lose the name
- * without a word. `SSE_EMPTY_MESSAGE` for `{}`.
+ * @throws SseError `SSE_INVALID_EVENT` for everything else, also for an object with keys that an event does not know,
+ * which would be lost without a word, and for `{ id: 7, type: 'invoice' }`, which is a record. `SSE_EMPTY_MESSAGE` for `{}`.
  * @internal
  */
 export function toEventInit(value: unknown): SseEventInit {
@@ -59,4 +58,22 @@ export function toEventInit(value: unknown): SseEventInit {
   }
   checkShape(value);
   return value;
+}
+
+/**
+ * What the values of a source are: events, or all of them data, also those that look like events.
+ *
+ * @publicApi
+ */
+export type SseValuesAs = 'event' | 'data';
+
+/**
+ * The event that a value of a source stands for. With `'data'` every value is the data of one, but for an `SseEvent`,
+ * which nobody makes by accident.
+ *
+ * @throws SseError as {@link toEventInit}
+ * @internal
+ */
+export function toEventAs(as: SseValuesAs, value: unknown): SseEventInit {
+  return as === 'event' || value instanceof SseEvent ? toEventInit(value) : { data: value };
 }

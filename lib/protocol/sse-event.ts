@@ -1,3 +1,4 @@
+import { isInstance } from './brand.js';
 import { checkComment, checkData, idText, retryText, typeText } from './event-fields.js';
 import { SseError } from './sse-error.js';
 
@@ -62,6 +63,8 @@ export interface SseEventInit<T = unknown> {
  */
 export type SseEventFields = Omit<SseEventInit, 'data'>;
 
+const SSE_EVENT: unique symbol = Symbol.for('nestjs-event-stream.event');
+
 /**
  * An event that was checked where it was made.
  *
@@ -108,6 +111,11 @@ export class SseEvent<T = unknown> implements SseEventInit<T> {
     this.comment = comment;
   }
 
+  /** True for those of the package's other build too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, SseEvent, SSE_EVENT, value);
+  }
+
   /** An event that says `data`, under the default type `'message'`. */
   static data<T>(data: T): SseEvent<T> {
     return new SseEvent(data);
@@ -121,5 +129,10 @@ export class SseEvent<T = unknown> implements SseEventInit<T> {
   /** A comment: bytes on the line that no listener ever sees. */
   static comment(comment: string): SseEvent<undefined> {
     return new SseEvent<undefined>(undefined, { comment });
+  }
+
+  /** @internal */
+  get [SSE_EVENT](): true {
+    return true;
   }
 }

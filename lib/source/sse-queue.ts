@@ -1,3 +1,4 @@
+import { isInstance } from '../protocol/brand.js';
 import { integerOption } from '../protocol/check-option.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
@@ -17,6 +18,8 @@ export interface SseQueueOptions {
    */
   maxEvents?: number;
 }
+
+const SSE_QUEUE: unique symbol = Symbol.for('nestjs-event-stream.queue');
 
 interface Sender<T> {
   readonly event: SseEventLike<T>;
@@ -63,6 +66,16 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
   /** @throws SseError `SSE_INVALID_OPTION` when `maxEvents` is out of range. */
   constructor({ maxEvents = 16 }: SseQueueOptions = {}) {
     this.maxEvents = integerOption('maxEvents', maxEvents, 1);
+  }
+
+  /** True for those of the package's other build too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, SseQueue, SSE_QUEUE, value);
+  }
+
+  /** @internal */
+  get [SSE_QUEUE](): true {
+    return true;
   }
 
   /** How many events were accepted and not taken yet. Senders that wait are not counted. */

@@ -97,7 +97,9 @@ describe('channels, when others misbehave', () => {
     await begin();
     const client = await follow('/promised');
     await publish('a secret');
-    expect((await client.rest()).map(({ event, data }) => [event, data])).toEqual([['error', 'Internal server error']]);
+    expect((await client.rest()).map(({ event, data }) => [event, data])).toEqual([
+      ['error', '{"message":"Internal server error","statusCode":500}'],
+    ]);
   });
 
   // An end has no data: JSON.parse(undefined) turned every completion into a failure.

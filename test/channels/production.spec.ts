@@ -8,6 +8,7 @@ import {
   SseError,
   SseModule,
   type SseModuleOptions,
+  type SseProduceOptions,
   type SseProducingBackplane,
   type SseProduction,
   type SseStoredEvent,
@@ -129,6 +130,45 @@ describe('what is produced into a channel', () => {
     expect(live.client.text).not.toContain('1234');
     expect(late.events).toEqual(live.events);
     expect((await broadcaster.history('a')).map(({ type }) => type)).toEqual([undefined, 'error']);
+  });
+
+  it.each<[string, SseProduceOptions, unknown[], string]>([
+    ['as text in a channel of strings', {}, ['one'], 'error: Internal server error'],
+    ['as JSON in one of JSON', {}, ['one', { data: 1 }], 'error: {"message":"Internal server error","statusCode":500}'],
+    [
+      'as the production says',
+      { errorEvent: (_, isText) => ({ type: 'sorry', data: { isText } }) },
+      ['one'],
+      'sorry: {"isText":true}',
+    ],
+  ])('tells of a failure %s', async (_, options, values, told) => {
+    await begin();
+    const source = (async function* () {
+      yield* values;
+      throw new Error('the password is 1234');
+    })();
+    await (
+      await broadcaster.produce('a', source, options)
+    ).done;
+    expect(brief((await watch()).events).at(-1)).toBe(told);
+  });
+
+  it("takes every value for data with as: 'data', of the production or of the module", async () => {
+    const chunk = { type: 'delta', id: 7, text: 'Hi' };
+    await begin();
+    await (
+      await broadcaster.produce('a', [chunk], { as: 'data' })
+    ).done;
+    expect(brief((await watch()).events)).toEqual([JSON.stringify(chunk)]);
+    await running.app.close();
+    await begin({ as: 'data' });
+    await (
+      await broadcaster.produce('a', [chunk])
+    ).done;
+    expect(brief((await watch()).events)).toEqual([JSON.stringify(chunk)]);
+    await expect(broadcaster.produce('b', [], { as: 'rows' as never })).rejects.toMatchObject({
+      code: 'SSE_INVALID_OPTION',
+    });
   });
 
   it('is released by stop(), once, and whoever watches gets what there was and the end', async () => {

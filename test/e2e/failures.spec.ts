@@ -177,7 +177,7 @@ describe.each(platforms)('failures on $name', (platform) => {
     request(running).get('/source/late').expect(418));
 
   it('tells of a failure that comes after the headers by an event', async () => {
-    expect(await restOf('/source/too-late')).toEqual([['error', 'I am a teapot']]);
+    expect(await restOf('/source/too-late')).toEqual([['error', '{"message":"I am a teapot","statusCode":418}']]);
   });
 
   it.each(['observable', 'generator', 'readable'])(

@@ -8,6 +8,8 @@ import { type AddressInfo } from 'node:net';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Sse, SseModule, type SseEventInit } from 'nestjs-event-stream';
+import { RedisBackplane, type SseRedisOptions } from 'nestjs-event-stream/redis';
+import { backplaneContract } from 'nestjs-event-stream/testing';
 import { from, type Observable } from 'rxjs';
 
 @Controller()
@@ -32,6 +34,11 @@ async function main(): Promise<void> {
   assert.equal(await response.text(), [1, 2, 3].map((n) => `event: number\nid: ${n}\ndata: {"n":${n}}\n\n`).join(''));
 
   await app.close();
+
+  // The other entries resolve, for the compiler and for Node. Nothing is connected before it is needed.
+  const options: Partial<SseRedisOptions> = { url: 'redis://127.0.0.1:1' };
+  await new RedisBackplane(options).close();
+  assert.equal(typeof backplaneContract, 'function');
   console.log('ok');
 }
 
