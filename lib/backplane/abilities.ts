@@ -42,8 +42,10 @@ export interface SseSignallingBackplane {
  */
 export interface SseProducingBackplane {
   /**
-   * Makes this node the only producer of a channel until it releases it, or dies. In the latter case `lastWords` are
-   * stored in its place, once.
+   * Makes this node the only producer of a channel until it releases it, or dies. If the channel has no `end` then, and
+   * something was stored in it since, `lastWords` are stored in the producer's place, once.
+   *
+   * `release()` never rejects. When the store is away it goes on in the background, until the producer counts as dead anyway.
    *
    * @param onLost called when another node has taken over
    * @returns `undefined` if another node produces

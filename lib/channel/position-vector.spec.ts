@@ -63,7 +63,7 @@ describe('a position vector', () => {
   it('fits its own bound for as many channels as a subscription may have', () => {
     const places = Array.from({ length: MAX_CHANNELS }, (_, n) => ({
       hash: hashChannel(`${n}`),
-      position: 'abcdef123456-1234567',
+      position: '1795279269123-12345678901',
     }));
     expect(formatVector(places).length).toBeLessThanOrEqual(MAX_ID_BYTES);
     expect(parseResume(formatVector(places)).kind).toBe('vector');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Longest id of a subscription, in bytes. Proxies take 8 KB of request headers by default, cookies and all. */
-export const MAX_ID_BYTES = 4_096;
+export const MAX_ID_BYTES = 4_608;
 
 /** Of a hash; 48 bits never meet by chance in one subscription. */
 const HASH_LENGTH = 8;
@@ -9,7 +9,7 @@ const HASH_LENGTH = 8;
 /** Longest position that a backplane mints. */
 const MAX_POSITION_LENGTH = 64;
 
-/** Most channels of one subscription: so many positions of usual length (20) fit an id. */
+/** Most channels of one subscription: so many positions of usual length (25) fit an id. */
 export const MAX_CHANNELS = 128;
 
 const POSITION = /^(?!\d+$)[A-Za-z0-9_-]+$/;

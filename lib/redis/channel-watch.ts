@@ -3,6 +3,7 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import { isWhole, parseNotification, toBackplaneEntry, type StoredEntry } from './stored-entry.js';
 import { comparePositions } from './stream-position.js';
 import type { ChannelHead, StreamStore } from './stream-store.js';
+import { isUnreadable } from './unavailable.js';
 
 /** What is read at once while catching up: a bound on memory, and on how long Redis is kept from others. */
 const SLICE = { limit: 200, maxBytes: 1_048_576 };
@@ -25,6 +26,11 @@ export class ChannelWatch {
   heardAt = performance.now();
   /** Whether something may be missing that could not be read: the store is away. */
   isBehind = true;
+  /** Whether something else than a channel is stored under its key. */
+  isUnreadable = false;
+  /** When the store was last asked for its head. */
+  lookedAt = performance.now();
+  private isReady = false;
   private last: string | undefined;
   private isEnded = false;
   private waiting: StoredEntry[] = [];
@@ -44,18 +50,33 @@ export class ChannelWatch {
     return this.work !== undefined;
   }
 
-  /** Nobody has spoken of the channel lately: is there something that should have been told? Also keeps it from expiring. */
+  /** The newest position that was told. */
+  get position(): string | undefined {
+    return this.last;
+  }
+
+  /**
+   * Nobody has spoken of the channel lately: is there something that should have been told? Also keeps it from expiring.
+   *
+   * Rejects when the store is away.
+   */
   async check(): Promise<void> {
     if (this.work || this.isClosed) return;
-    const head = await this.store.look(this.stream, true).catch(() => undefined);
-    // A failure shows elsewhere; what came meanwhile has moved `last`, and then catching up finds nothing.
-    if (head && head.head !== this.last && !this.isClosed) void this.catchUp();
+    this.lookedAt = performance.now();
+    try {
+      const { head } = await this.store.look(this.stream, this.last);
+      // What came meanwhile has moved `last`, and then catching up finds nothing.
+      if ((head !== this.last || this.isUnreadable) && !this.isClosed) void this.catchUp();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      if (!this.isUnreadable && !this.isClosed) void this.catchUp();
+    }
   }
 
   /** A listener is told where the channel stands as soon as that is known. */
   listen(listener: SseBackplaneListener): void {
     this.listeners.add(listener);
-    if (this.last !== undefined) listener.ready(this.last, this.isEnded);
+    if (this.isReady) listener.ready(this.last, this.isEnded);
   }
 
   close(): void {
@@ -99,47 +120,73 @@ export class ChannelWatch {
       this.needsWork = false;
       this.isBehind = true;
       try {
-        if (this.last === undefined) this.begin(await this.store.look(this.stream, true));
+        if (this.last === undefined) this.begin(await this.store.look(this.stream));
         else while (await this.slice(this.last));
-      } catch {
-        // The store is away. Whoever keeps the watches tries again when it is back.
+        this.isUnreadable = false;
+      } catch (error) {
         this.waiting = [];
         this.hasForgotten = false;
-        return;
+        // The store is away. Whoever keeps the watches tries again when it is back.
+        if (!isUnreadable(error)) return;
+        this.lose();
       }
       this.isBehind = false;
       this.drain();
     }
   }
 
-  private begin(head: ChannelHead | undefined): void {
-    if (!head || this.isClosed) return;
-    this.last = head.head;
-    this.isEnded = head.isEnded;
-    for (const listener of this.listeners) listener.ready(this.last, this.isEnded);
+  private begin({ head, isEnded }: ChannelHead): void {
+    if (this.isClosed) return;
+    if (this.isReady) {
+      // What was there before was no channel: nobody has a position in it.
+      this.gap('store_lost', head, isEnded);
+      return;
+    }
+    this.isReady = true;
+    this.last = head;
+    this.isEnded = isEnded;
+    for (const listener of this.listeners) listener.ready(head, isEnded);
+  }
+
+  /** What is stored under the key is no channel. It is somebody's, so it stays, and is looked at now and then. */
+  private lose(): void {
+    if (this.isUnreadable || this.isClosed) return;
+    this.isUnreadable = true;
+    if (this.isReady) {
+      for (const listener of this.listeners) listener.gap('store_lost', this.last);
+      return;
+    }
+    this.isReady = true;
+    for (const listener of this.listeners) listener.ready(undefined, false);
   }
 
   /** Reads on. @returns whether there may be more */
   private async slice(last: string): Promise<boolean> {
     const { entries, gap, beyond, head } = await this.store.follow(this.stream, last, SLICE);
     if (this.isClosed) return false;
-    if (gap !== undefined) {
-      const [next] = beyond;
-      if (next && isWhole(next)) {
-        // The head of a channel that was lost is new or older: what is told next follows on that. It is told here, not
-        // read again from there: an entry may say anything of the one before it, and each round must get further.
-        this.gap(reasonOf(gap, next, last), next.previous);
-        this.tell(next);
-      } else if (next) this.gap('store_lost', next.position);
-      else {
-        const now = head ?? (await this.store.look(this.stream, true));
-        this.gap(gap === 'trimmed' ? gap : 'store_lost', now?.head ?? last, now?.isEnded);
-        return false;
-      }
-      return true;
+    if (gap === undefined) {
+      for (const entry of entries) this.tell(entry);
+      return entries.length > 0;
     }
-    for (const entry of entries) this.tell(entry);
-    return entries.length > 0;
+    const [next] = beyond;
+    if (!next) {
+      // A head that is older than what was told: the store has lost the end. It begins a new life, behind it.
+      const isAhead = head !== undefined && comparePositions(head.head, last) > 0;
+      const now = isAhead ? head : await this.store.look(this.stream, last);
+      if (!this.isClosed) this.gap(gap === 'trimmed' ? gap : 'store_lost', now.head, now.isEnded);
+      return false;
+    }
+    if (!isWhole(next)) {
+      this.gap('store_lost', next.position);
+    } else if (comparePositions(next.previous, last) >= 0) {
+      // It is told here, not read again: an entry may say anything of the one before it, and each round must get further.
+      this.gap(reasonOf(gap, next, last), next.previous);
+      this.tell(next);
+    } else if (!(await this.store.break(this.stream, last)) && !this.isClosed) {
+      // The end was lost, and somebody stored on; or it only says so. Nobody is led back to where it says it stands.
+      this.gap('store_lost', next.position, next.event.kind === 'end');
+    }
+    return !this.isClosed;
   }
 
   /** What came while the store was read: the copies of what was read are dropped, the rest goes on from there. */

@@ -3,9 +3,20 @@ import { discard } from './discard.js';
 import { hashSlot } from './hash-slot.js';
 import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
+import { SseError } from '../protocol/sse-error.js';
 import { closed, unavailable } from './unavailable.js';
 
 type AnyClient = SingleClient | ClusterClient;
+
+/** What an error of node-redis says of a command. */
+interface Failure {
+  readonly error: Error;
+  readonly isAnswer: boolean;
+  readonly isWrongServer: boolean;
+  readonly isUnsent: boolean;
+  /** Its own time is over. */
+  readonly isLate?: boolean;
+}
 
 /** A client that gave up, or a cluster that can not be discovered, is replaced this long after the last attempt. */
 const REPLACE_AFTER_MS = 500;
@@ -13,12 +24,32 @@ const REPLACE_AFTER_MS = 500;
 /** Error answers of a server that is not the one to talk to, or not yet: the next connection may find another. */
 const WRONG_SERVER = /^(READONLY|MASTERDOWN)\b/;
 
+/** A command that has no outcome yet. */
+interface Command {
+  readonly key: string;
+  readonly args: string[];
+  /** Whether `maxPending` counts it. */
+  readonly isPublish: boolean;
+  readonly since: number;
+  isSettled: boolean;
+  /** The client that has it; none as long as it is held here. */
+  client: AnyClient | undefined;
+  /** The client that it waits for while it is held. */
+  waitsFor: AnyClient | undefined;
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+  stopTimer(): void;
+}
+
 /**
  * The connection that commands go by: one for a server, one for each shard of a cluster.
  *
- * node-redis reconnects by itself and holds commands back meanwhile. What is added here is that every command has an
- * outcome within bounded time, that so many wait and no more, and that a connection which owes an answer and is silent
- * (half-open: the peer is gone and no packet says so) is replaced instead of waited for.
+ * node-redis reconnects by itself. What is added here is that every command has an outcome within bounded time, that so
+ * many publishes wait and no more, and that a connection which owes an answer and is silent (half-open: the peer is gone and
+ * no packet says so) is replaced instead of waited for.
+ *
+ * Commands are held here until a connection takes them, not by node-redis: so it is known of each whether it was sent, and
+ * one that was not goes to the next connection, with what is left of its time.
  *
  * @internal
  */
@@ -27,15 +58,24 @@ export class CommandLink {
   pending = 0;
   /** The last failure, until a command succeeds again. */
   failure: Error | undefined;
-  private client: AnyClient | undefined;
+  private publishes = 0;
+  /** Not enumerable: it knows the password. */
+  #client: AnyClient | undefined;
   /** Settles when the client takes commands; a cluster has to be discovered first. */
   private connected: Promise<unknown> | undefined;
   private isConnected = false;
+  private isTrying = false;
   private replacedAt = -Infinity;
+  /** Why there is no connection. */
+  private trouble: unknown;
+  /** Commands that no client has yet, in the order of the calls. */
+  private readonly held = new Set<Command>();
   /** When a server answered last, by its address; `''` for a single one. */
   private readonly answeredAt = new Map<string, number>();
   /** Shards whose connection was replaced, and that have not answered since. */
   private readonly suspected = new Set<string>();
+  /** Connections of a cluster that were ready once. What was given to another has not been sent. */
+  private readonly wereReady = new WeakMap<SingleClient, boolean>();
   private isClosed = false;
   private onIdle: () => void = () => undefined;
 
@@ -46,82 +86,54 @@ export class CommandLink {
 
   /** The cluster client, once it knows its shards. */
   get cluster(): ClusterClient | undefined {
-    const { client } = this;
+    const client = this.#client;
     // Version 5 has no `isReady` for clusters.
     return client && isCluster(client) && this.isConnected && client.isOpen ? client : undefined;
   }
 
   get isReady(): boolean {
-    const { client } = this;
+    const client = this.#client;
     return client !== undefined && (isCluster(client) ? this.cluster === client : client.isReady);
   }
 
   /**
    * Sends a command to the server that has `key`. Commands with the same key are sent in the order of the calls.
    *
+   * @param isPublish whether it counts for `maxPending`: nothing else keeps a publish out
    * @throws {SseError} `SSE_BACKPLANE_UNAVAILABLE` | `SSE_CLOSED`; an error answer is the cause
    */
-  send(key: string, args: string[]): Promise<unknown> {
+  send(key: string, args: string[], isPublish = false): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closed());
-    if (this.pending >= this.options.maxPending) {
-      return Promise.reject(unavailable(`${this.pending} commands wait already (maxPending)`, 'not sent'));
+    if (isPublish && this.publishes >= this.options.maxPending) {
+      return Promise.reject(unavailable(`${this.publishes} publishes wait already (maxPending)`, 'not sent'));
     }
     this.pending++;
+    if (isPublish) this.publishes++;
     return new Promise((resolve, reject) => {
-      const { publishTimeoutMs } = this.options;
-      const sentAt = performance.now();
-      let client: AnyClient | undefined;
-      let isSettled = false;
-      const settle = (): boolean => {
-        if (isSettled) return false;
-        isSettled = true;
-        stopTimer();
-        if (--this.pending === 0) this.onIdle();
-        return true;
-      };
-      const fail = (error: Error): void => {
-        if (!settle()) return;
-        this.failure = error;
-        reject(error);
-      };
-      // A little after node-redis's own timeout, which withdraws a command that it has not sent: then the outcome is known.
-      const stopTimer = deadline(publishTimeoutMs + 20, () => {
-        fail(unavailable(`no answer within ${publishTimeoutMs} ms`, client ? 'unknown' : 'not sent'));
-        if (client) this.suspect(client, key, sentAt);
-      });
-      const dispatch = (ready: AnyClient): void => {
-        if (isSettled) return;
-        client = ready;
-        this.dispatch(ready, key, args).then(
-          (answer) => {
-            this.answered(ready, key);
-            if (!settle()) return;
-            this.failure = undefined;
-            resolve(answer);
-          },
-          (error: unknown) => {
-            const failure = this.explain(error);
-            if (failure.isAnswer) this.answered(ready, key);
-            fail(failure.error);
-            if (!ready.isOpen || failure.isWrongServer) this.replace(ready);
-          },
-        );
+      const since = performance.now();
+      const command: Command = {
+        key,
+        args,
+        isPublish,
+        since,
+        isSettled: false,
+        client: undefined,
+        waitsFor: undefined,
+        resolve,
+        reject,
+        // A little after node-redis's own timeout, which withdraws a command that it has not sent: then the outcome is known.
+        stopTimer: deadline(this.options.publishTimeoutMs + 20, () => this.expire(command)),
       };
       // Not awaited when it need not be: an `await` would let a later call overtake.
-      if (this.isConnected && this.client?.isOpen) dispatch(this.client);
-      else {
-        this.connect().then(
-          () => this.client && dispatch(this.client),
-          (error: unknown) => fail(unavailable('no connection', 'not sent', error)),
-        );
-      }
+      if (this.held.size === 0 && this.isReady) this.dispatch(this.#client!, command);
+      else this.hold(command);
     });
   }
 
   /** The client for `key`'s server, to be duplicated. */
   async nodeFor(key: string): Promise<SingleClient> {
     await this.connect();
-    const { client } = this;
+    const client = this.#client;
     if (!client) throw closed();
     if (!isCluster(client)) return client;
     const shard = client.slots[hashSlot(key)];
@@ -141,9 +153,44 @@ export class CommandLink {
     this.drop();
   }
 
+  private hold(command: Command): void {
+    command.client = undefined;
+    command.waitsFor = this.#client;
+    this.held.add(command);
+    void this.keepTrying();
+  }
+
+  /** Gives what is held to the connection, in order. */
+  private flush(): void {
+    const client = this.#client;
+    if (!client || !this.isReady) return;
+    for (const command of this.held) {
+      this.held.delete(command);
+      this.dispatch(client, command);
+    }
+  }
+
+  /** Makes connections as long as somebody waits for one. Each attempt takes a while. */
+  private async keepTrying(): Promise<void> {
+    if (this.isTrying) return;
+    this.isTrying = true;
+    try {
+      while (this.held.size > 0 && !(this.isConnected && this.#client?.isOpen)) {
+        await this.connect().catch((error: unknown) => {
+          this.trouble = error;
+          // What no attempt will change.
+          if (error instanceof SseError) for (const command of this.held) this.fail(command, this.unsent(''));
+        });
+      }
+    } finally {
+      this.isTrying = false;
+    }
+    this.flush();
+  }
+
   private connect(): Promise<unknown> {
-    if (this.isClosed) return Promise.reject(closed());
-    if (this.client && !this.client.isOpen && this.isConnected) this.drop();
+    if (this.isClosed && this.pending === 0) return Promise.reject(closed());
+    if (this.#client && !this.#client.isOpen && this.isConnected) this.drop();
     if (!this.connected) {
       const connected = (this.connected = this.open());
       connected.catch(() => {
@@ -159,42 +206,114 @@ export class CommandLink {
     this.replacedAt = performance.now() + Math.max(0, wait);
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait).unref());
     const client = await this.make();
-    if (this.isClosed) return;
-    this.client = client;
+    if (this.isClosed && this.pending === 0) return;
+    this.#client = client;
     // Without a listener the first lost connection would end the process. What it means shows in the commands.
-    client.on('error', () => undefined);
+    client.on('error', (error: unknown) => (this.trouble = error));
+    if (!isCluster(client)) client.on('ready', () => client === this.#client && this.flush());
     const connecting = client.connect();
     // Discovery waits for ever for a shard that accepts the connection and says nothing.
     if (isCluster(client)) await within(this.options.publishTimeoutMs, connecting);
-    // A single client holds commands back until it is connected, and gives up only if its strategy says so.
-    else connecting.catch(() => undefined);
-    if (this.client === client) this.isConnected = true;
+    // A single client gives up only if its strategy says so.
+    else {
+      connecting.catch((error: unknown) => {
+        this.trouble = error;
+        this.replace(client);
+      });
+    }
+    if (this.#client === client) this.isConnected = true;
   }
 
-  private dispatch(client: AnyClient, key: string, args: string[]): Promise<unknown> {
-    // A command that can be written now is: what has a timeout costs an AbortSignal.
-    const timeout = !isCluster(client) && client.isReady ? undefined : this.options.publishTimeoutMs;
-    const options = { timeout, typeMapping: {} };
-    return isCluster(client) ? client.sendCommand(key, false, args, options) : client.sendCommand(args, options);
+  private dispatch(client: AnyClient, command: Command): void {
+    if (command.isSettled) return;
+    command.client = client;
+    const { key, args } = command;
+    const shard = isCluster(client) ? client.slots[hashSlot(key)]?.master.client : undefined;
+    const wasReady = shard === undefined || this.readiness(shard);
+    // What a cluster cannot send at once it withdraws in time: that costs an AbortSignal.
+    const options = { timeout: isCluster(client) ? this.options.publishTimeoutMs : undefined, typeMapping: {} };
+    const sent = isCluster(client) ? client.sendCommand(key, false, args, options) : client.sendCommand(args, options);
+    sent.then(
+      (answer) => {
+        this.answered(client, key);
+        if (!this.settle(command)) return;
+        this.failure = this.trouble = undefined;
+        command.resolve(answer);
+      },
+      (error: unknown) => {
+        const failure = this.explain(error);
+        if (failure.isAnswer) this.answered(client, key);
+        const isUnsent = failure.isUnsent || (!failure.isAnswer && !wasReady && !this.readiness(shard));
+        if (!client.isOpen || failure.isWrongServer) this.replace(client);
+        // Its time is not over: another connection may take it.
+        if (isUnsent && !failure.isLate && !command.isSettled) this.hold(command);
+        else this.fail(command, failure.error);
+      },
+    );
   }
 
-  private explain(error: unknown): { error: Error; isAnswer: boolean; isWrongServer: boolean } {
+  /** Whether a shard's connection has ever been ready. */
+  private readiness(shard: SingleClient): boolean {
+    if (!this.wereReady.has(shard)) {
+      this.wereReady.set(shard, shard.isReady);
+      shard.on('ready', () => this.wereReady.set(shard, true));
+    }
+    return this.wereReady.get(shard)!;
+  }
+
+  private settle(command: Command): boolean {
+    if (command.isSettled) return false;
+    command.isSettled = true;
+    command.stopTimer();
+    this.held.delete(command);
+    if (command.isPublish) this.publishes--;
+    if (--this.pending === 0) this.onIdle();
+    return true;
+  }
+
+  private fail(command: Command, error: Error): void {
+    if (!this.settle(command)) return;
+    this.failure = error;
+    command.reject(error);
+  }
+
+  /** Its time is over. */
+  private expire(command: Command): void {
+    const { client, waitsFor, key, since } = command;
+    const within = ` within ${this.options.publishTimeoutMs} ms`;
+    this.fail(command, client ? unavailable(`no answer${within}`, 'unknown') : this.unsent(within));
+    if (client) this.suspect(client, key, since);
+    // All the time it was not ready: it may be waiting for an answer that never comes.
+    else if (waitsFor && waitsFor === this.#client && !this.isReady) this.replace(waitsFor);
+  }
+
+  private unsent(within: string): Error {
+    return unavailable(`no connection${within}`, 'not sent', this.trouble);
+  }
+
+  private explain(error: unknown): Failure {
     const name = error instanceof Error ? error.constructor.name : '';
     const message = error instanceof Error ? error.message : String(error);
     if (/Reply$|ErrorReply/.test(name) || /^[A-Z]{2,}[A-Z]* /.test(message)) {
-      const refused = unavailable('an error answer', 'refused', error);
-      return { error: refused, isAnswer: true, isWrongServer: WRONG_SERVER.test(message) };
+      // Every error of a script comes before it has stored something, except this one.
+      const outcome = message.startsWith('STORED ') ? 'stored' : 'refused';
+      const isWrongServer = WRONG_SERVER.test(message);
+      return { error: unavailable('an error answer', outcome, error), isAnswer: true, isWrongServer, isUnsent: false };
     }
-    const isUnsent = name === 'TimeoutError' || name === 'ClientOfflineError' || name === 'ClientClosedError';
+    const isLate = name === 'TimeoutError';
+    const isUnsent = isLate || name === 'ClientOfflineError' || name === 'ClientClosedError';
+    const outcome = isUnsent ? 'not sent' : 'unknown';
     return {
-      error: unavailable('the connection failed', isUnsent ? 'not sent' : 'unknown', error),
+      error: unavailable('the connection failed', outcome, isLate ? (this.trouble ?? error) : error),
       isAnswer: false,
       isWrongServer: false,
+      isUnsent,
+      isLate,
     };
   }
 
   private answered(client: AnyClient, key: string): void {
-    if (client !== this.client) return;
+    if (client !== this.#client) return;
     const address = this.addressOf(key);
     this.answeredAt.set(address, performance.now());
     this.suspected.delete(address);
@@ -203,7 +322,7 @@ export class CommandLink {
   /** A command was not answered. If nothing else was since it was sent, the connection is dead. */
   private suspect(client: AnyClient, key: string, sentAt: number): void {
     const address = this.addressOf(key);
-    if (client !== this.client || (this.answeredAt.get(address) ?? -Infinity) >= sentAt) return;
+    if (client !== this.#client || (this.answeredAt.get(address) ?? -Infinity) >= sentAt) return;
     const shard = isCluster(client) ? client.slots[hashSlot(key)] : undefined;
     // The other shards go on. If a new connection does not help, the cluster is discovered anew: it may have changed.
     if (!shard?.master.client || this.suspected.has(address)) return this.replace(client);
@@ -214,15 +333,16 @@ export class CommandLink {
   }
 
   private replace(client: AnyClient): void {
-    if (client === this.client) this.drop();
+    if (client === this.#client) this.drop();
   }
 
   private drop(): void {
-    const { client } = this;
-    this.client = this.connected = undefined;
+    const client = this.#client;
+    this.#client = this.connected = undefined;
     this.isConnected = false;
     this.answeredAt.clear();
     this.suspected.clear();
     if (client) discard(client);
+    if (this.held.size > 0) void this.keepTrying();
   }
 }

@@ -12,11 +12,10 @@ const FIRST_RETRY_MS = 50;
  *
  * @internal
  */
-export function connectionMaker({
-  url,
-  client,
-  publishTimeoutMs,
-}: SseRedisOptions): () => SingleClient | ClusterClient | Promise<SingleClient> {
+export function connectionMaker(
+  { url, client }: Pick<SseRedisOptions, 'url' | 'client'>,
+  publishTimeoutMs: number,
+): () => SingleClient | ClusterClient | Promise<SingleClient> {
   if (client) {
     const model = client as unknown as SingleClient | ClusterClient;
     // A cluster connects to a shard when it is needed, not to all at once: one that is away must not keep the others waiting.

@@ -1,12 +1,23 @@
+import type { SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
 import type { StreamStore } from './stream-store.js';
 
 /** Renewals within the time that a producer may be silent: two may fail. */
 const RENEWALS_PER_TTL = 3;
 
+/** What is said in a producer's place when it has died, and how that is kept. */
+export interface LastWords {
+  readonly events: readonly SseBackplaneEvent[];
+  readonly history: SsePublishSettings['history'];
+}
+
 /**
  * Says again and again that this node produces into a channel. What it publishes meanwhile carries the token, and is
  * refused once another node has declared it dead: a process that was stopped and woke up does not go on where the
  * channel has ended.
+ *
+ * Whatever happens to the store, the lease ends: it is released, if need be again and again until it would have run out,
+ * or it does run out. Either way the channel has an end then.
  *
  * @internal
  */
@@ -19,11 +30,20 @@ export class ProducerLease {
     readonly token: string,
     private readonly store: StreamStore,
     private readonly ttlMs: number,
+    private readonly lastWords: LastWords,
     private readonly onLost: () => void,
   ) {}
 
-  keep(): void {
-    this.timer = setInterval(() => void this.renew(), this.ttlMs / RENEWALS_PER_TTL).unref();
+  /** @returns whether this node is the producer now. Rejects when that is not known; then it is released. */
+  async acquire(): Promise<boolean> {
+    try {
+      const isOurs = await this.ask(false);
+      if (isOurs && !this.isOver) this.timer = setInterval(() => void this.renew(), this.interval).unref();
+      return isOurs;
+    } catch (error) {
+      void this.release();
+      throw error;
+    }
   }
 
   /** Passes a publish on, and learns from its refusal. */
@@ -34,14 +54,43 @@ export class ProducerLease {
     });
   }
 
+  /** Ends what has not been ended. @returns when that is done, or has failed for the first time */
   async release(): Promise<void> {
     if (!this.stop()) return;
-    // If Redis is away the record runs out by itself.
-    await this.store.release(this.stream, this.token).catch(() => undefined);
+    const runsOutAt = performance.now() + this.ttlMs;
+    if (await this.tryRelease()) return;
+    const again = (): void => {
+      this.timer = setTimeout(() => {
+        void this.tryRelease().then((isDone) => {
+          if (!isDone && performance.now() < runsOutAt) again();
+        });
+      }, this.interval).unref();
+    };
+    again();
+  }
+
+  private get interval(): number {
+    return this.ttlMs / RENEWALS_PER_TTL;
+  }
+
+  private ask(isRunning: boolean): Promise<boolean> {
+    const { events, history } = this.lastWords;
+    return this.store.acquire(this.stream, this.token, events, history, isRunning);
+  }
+
+  private tryRelease(): Promise<boolean> {
+    return this.store.release(this.stream, this.token).then(
+      () => true,
+      // The backplane is closed: nothing is tried any more.
+      (error: unknown) => error instanceof SseError && error.code === 'SSE_CLOSED',
+    );
   }
 
   private async renew(): Promise<void> {
-    const isOurs = await this.store.renew(this.stream, this.token).catch(() => true);
+    const answer = await this.store.renew(this.stream, this.token).catch(() => 'ours');
+    if (answer === 'ours' || this.isOver) return;
+    // A store that lost its data has lost the lease as well. Of a dead producer it would know.
+    const isOurs = answer === 'unknown' && (await this.ask(true).catch(() => true));
     if (!isOurs) this.lose();
   }
 

@@ -1,8 +1,10 @@
 import type { SseBackplanePage } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
+import { ENTRY_OVERHEAD } from './script.js';
 import { isWhole, toBackplaneEntry, type StoredEntry } from './stored-entry.js';
 import { isPosition } from './stream-position.js';
 import type { PageBounds, StreamStore } from './stream-store.js';
+import { isUnreadable } from './unavailable.js';
 
 /**
  * What a reader asked for. A position that is not one of ours ends here, before any command.
@@ -15,8 +17,23 @@ export async function readPage(
   after: string | undefined,
   bounds: PageBounds,
 ): Promise<SseBackplanePage> {
-  if (after === undefined) return await readOldest(store, stream, bounds);
-  if (!isPosition(after)) return gapPage('malformed');
+  if (after !== undefined && !isPosition(after)) return gapPage('malformed');
+  try {
+    return after === undefined
+      ? await readOldest(store, stream, bounds)
+      : await readAfter(store, stream, after, bounds);
+  } catch (error) {
+    if (isUnreadable(error)) return gapPage('store_lost');
+    throw error;
+  }
+}
+
+async function readAfter(
+  store: StreamStore,
+  stream: string,
+  after: string,
+  bounds: PageBounds,
+): Promise<SseBackplanePage> {
   const { entries, gap } = await store.follow(stream, after, bounds);
   if (gap !== undefined) return gapPage(gap);
   const page = pageOf(entries);
@@ -44,7 +61,7 @@ async function readOldest(store: StreamStore, stream: string, bounds: PageBounds
 
 /** Whether nothing of its life was before it, or nothing but the start, which is one byte. */
 function isBeginning({ bytesBefore }: StoredEntry): boolean {
-  return bytesBefore === undefined || bytesBefore <= 1;
+  return bytesBefore === undefined || bytesBefore <= ENTRY_OVERHEAD + 1;
 }
 
 /** As many as refer each to the one before it. */

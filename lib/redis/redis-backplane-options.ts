@@ -42,6 +42,9 @@ export interface SseRedisOptions {
   readonly producerTtlMs: number;
 }
 
+/** The options that are no secret: `url` and `client` hold a password. @internal */
+export type RedisSettings = Omit<SseRedisOptions, 'url' | 'client'>;
+
 /** @internal */
 export const REDIS_DEFAULTS: SseRedisOptions = Object.freeze({
   url: undefined,
@@ -91,7 +94,7 @@ function checkTarget({
   if (client !== undefined) {
     const { duplicate, sendCommand } = (client ?? {}) as Partial<SseRedisClient>;
     if (typeof duplicate !== 'function' || typeof sendCommand !== 'function') {
-      throw invalidOption('client', client, "what createClient() or createCluster() of the package 'redis' returns");
+      throw invalidSecret('client', client, "what createClient() or createCluster() of the package 'redis' returns");
     }
     return { client };
   }

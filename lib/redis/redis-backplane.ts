@@ -17,9 +17,12 @@ import { ChannelKeys } from './channel-keys.js';
 import { ChannelWatch } from './channel-watch.js';
 import { CommandLink } from './command-link.js';
 import { connectionMaker } from './connection-maker.js';
+import { KnownHeads } from './known-heads.js';
 import { ProducerLease } from './producer-lease.js';
 import { readPage } from './read-page.js';
-import { resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
+import { ReadQueue } from './read-queue.js';
+import { type RedisSettings, resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
+import { SilenceCheck } from './silence-check.js';
 import { SIGNALS_KEPT, SignalBox } from './signal-box.js';
 import { StreamStore } from './stream-store.js';
 import { SubscriberPool } from './subscriber-pool.js';
@@ -54,17 +57,18 @@ export class RedisBackplane
   readonly retains = true;
   readonly isIdempotent = true;
 
-  /** Without what may hold a password. */
-  private readonly options: Omit<SseRedisOptions, 'url' | 'client'>;
+  private readonly options: RedisSettings;
   private readonly keys: ChannelKeys;
   private readonly link: CommandLink;
   private readonly pool: SubscriberPool;
   private readonly store: StreamStore;
   private readonly watches = new Map<string, ChannelWatch>();
+  private readonly heads = new KnownHeads();
+  private readonly reads: ReadQueue;
   private readonly leases = new Map<string, ProducerLease>();
   private readonly turnstile = new Turnstile(CHANNELS_AT_ONCE);
   private signals: SignalBox | undefined;
-  private checks: NodeJS.Timeout | undefined;
+  private readonly checks: SilenceCheck;
   private recovery: Promise<void> | undefined;
   private isClosed = false;
 
@@ -73,17 +77,24 @@ export class RedisBackplane
     super();
     const { url, client, ...settings } = resolveRedisOptions(options);
     this.options = settings;
-    this.keys = new ChannelKeys(settings.prefix);
-    this.link = new CommandLink(connectionMaker({ ...settings, url, client }), settings);
+    this.keys = new ChannelKeys(this.options.prefix);
+    this.link = new CommandLink(connectionMaker({ url, client }, settings.publishTimeoutMs), settings);
     this.pool = new SubscriberPool(this.link, this.options);
     this.store = new StreamStore(this.link, this.keys, this.options);
+    const { checkIntervalMs, idleTtlMs, publishTimeoutMs } = this.options;
+    this.reads = new ReadQueue(publishTimeoutMs);
+    this.checks = new SilenceCheck(this.store, () => this.watches.values(), checkIntervalMs, idleTtlMs);
   }
 
   publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): Promise<string> {
     if (this.isClosed) return Promise.reject(closed());
     const stream = this.keys.stream(channel);
     const lease = this.leases.get(stream);
-    const published = this.store.publish(stream, event, settings, lease?.token);
+    const known = this.heads.newest(stream, this.watches.get(stream)?.position);
+    const published = this.store.publish(stream, event, settings, { token: lease?.token, known }).then((position) => {
+      this.heads.note(stream, position);
+      return position;
+    });
     return lease ? lease.guard(published) : published;
   }
 
@@ -112,7 +123,10 @@ export class RedisBackplane
 
   async read(channel: string, after: string | undefined, limit: number, maxBytes?: number): Promise<SseBackplanePage> {
     if (this.isClosed) throw closed();
-    return await readPage(this.store, this.keys.stream(channel), after, { limit, maxBytes });
+    const stream = this.keys.stream(channel);
+    return await this.reads.run(this.link.addressOf(stream), () =>
+      readPage(this.store, stream, after, { limit, maxBytes }),
+    );
   }
 
   async signal(message: string): Promise<void> {
@@ -150,23 +164,26 @@ export class RedisBackplane
     const stream = this.keys.stream(channel);
     if (this.leases.has(stream)) return undefined;
     const token = randomBytes(12).toString('base64url');
-    const lease = new ProducerLease(stream, token, this.store, this.options.producerTtlMs, () => {
+    const { producerTtlMs } = this.options;
+    const forget = (): void => {
       if (this.leases.get(stream) === lease) this.leases.delete(stream);
+    };
+    const lease = new ProducerLease(stream, token, this.store, producerTtlMs, { events: lastWords, history }, () => {
+      forget();
       onLost();
     });
     this.leases.set(stream, lease);
-    const isOurs = await this.store.acquire(stream, token, lastWords, history).catch((error: unknown) => {
-      this.leases.delete(stream);
+    const isOurs = await lease.acquire().catch((error: unknown) => {
+      forget();
       throw error;
     });
     if (!isOurs) {
-      this.leases.delete(stream);
+      forget();
       return undefined;
     }
-    lease.keep();
     return {
       release: () => {
-        if (this.leases.get(stream) === lease) this.leases.delete(stream);
+        forget();
         return lease.release();
       },
     };
@@ -185,6 +202,7 @@ export class RedisBackplane
         status: isUp ? 'up' : 'degraded',
         ...(error === undefined ? {} : { error }),
         pending: this.link.pending,
+        readsWaiting: this.reads.waiting,
         channels: this.watches.size,
         channelsBehind: behind,
         listeningConnections: this.pool.connections,
@@ -196,7 +214,7 @@ export class RedisBackplane
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    clearInterval(this.checks);
+    this.checks.stop();
     this.signals?.close();
     for (const watch of this.watches.values()) watch.close();
     this.watches.clear();
@@ -223,17 +241,10 @@ export class RedisBackplane
   }
 
   private checkRegularly(): void {
-    this.checks ??= setInterval(() => this.check(), this.options.checkIntervalMs).unref();
-  }
-
-  /** Looks after the channels that nobody has spoken of lately. */
-  private check(): void {
-    if (this.signals?.isBehind) void this.signals.catchUp();
-    const silentSince = performance.now() - this.options.checkIntervalMs;
-    for (const watch of this.watches.values()) {
-      if (!watch.isBehind && watch.heardAt <= silentSince) void this.ask(() => watch.check());
-    }
-    this.recover();
+    this.checks.start(() => {
+      if (this.signals?.isBehind) void this.signals.catchUp();
+      this.recover();
+    });
   }
 
   /** Reads what was missed while Redis was away, as soon as it is back: one channel tries, and then all. */
@@ -243,13 +254,16 @@ export class RedisBackplane
   }
 
   private async tryAgain(): Promise<void> {
-    for (;;) {
+    // Another one each time: what keeps one of them from being read may be its own affair.
+    for (let turn = 0; ; turn++) {
       const behind = [...this.watches.values()].filter((watch) => watch.isBehind && !watch.isBusy);
-      const [first, ...others] = behind;
+      const first = behind[turn % behind.length];
       if (!first || this.isClosed) return;
       await first.catchUp();
-      if (!first.isBehind) for (const watch of others) void watch.catchUp();
-      else await new Promise((resolve) => setTimeout(resolve, RECOVER_EVERY_MS).unref());
+      if (!first.isBehind)
+        for (const watch of behind)
+          if (watch.isBehind) void watch.catchUp();
+          else await new Promise((resolve) => setTimeout(resolve, RECOVER_EVERY_MS).unref());
     }
   }
 }

@@ -1,4 +1,6 @@
 import type { SseBackplaneEntry, SseBackplaneEvent } from '../backplane/backplane.js';
+import { checkComment, retryText, typeText } from '../protocol/event-fields.js';
+import { ENTRY_OVERHEAD } from './script.js';
 import { isPosition } from './stream-position.js';
 
 /**
@@ -14,7 +16,7 @@ export interface StoredEntry {
   readonly from: string | undefined;
   /** The base of its life. Only known of what was read, not of what was notified. */
   readonly life: string | undefined;
-  /** Bytes of its life before it. Only known of what was read. */
+  /** Bytes of its life before it, with what the entries cost. Only known of what was read. */
   readonly bytesBefore?: number | undefined;
   /** `undefined` when what is stored is no event of ours. */
   readonly event: SseBackplaneEvent | undefined;
@@ -63,9 +65,12 @@ export function decodeStored(text: string): SseBackplaneEvent | undefined {
   const lineEnd = text.indexOf('\n');
   const head = lineEnd === -1 ? text.slice(1) : text.slice(1, lineEnd);
   const data = lineEnd === -1 ? undefined : text.slice(lineEnd + 1);
-  if (head === '') return { kind, data };
-  const fields = parseFields(head);
-  return fields && { kind, ...fields, data };
+  const fields = head === '' ? {} : parseFields(head);
+  // What no node could encode: it would throw where every reader of the channel is told.
+  if (!fields || (kind === 'event' && data === undefined && Object.values(fields).every((one) => one === undefined))) {
+    return undefined;
+  }
+  return { kind, ...fields, data };
 }
 
 function parseFields(json: string): Pick<SseBackplaneEvent, 'type' | 'retry' | 'comment'> | undefined {
@@ -77,10 +82,14 @@ function parseFields(json: string): Pick<SseBackplaneEvent, 'type' | 'retry' | '
   }
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return undefined;
   const { type, retry, comment } = fields as Record<string, unknown>;
-  if (type !== undefined && typeof type !== 'string') return undefined;
-  if (retry !== undefined && typeof retry !== 'number') return undefined;
-  if (comment !== undefined && typeof comment !== 'string') return undefined;
-  return { type, retry, comment };
+  try {
+    const name = typeText(type, undefined);
+    if (retry !== undefined) retryText(retry);
+    if (comment !== undefined) checkComment(comment);
+    return { type: name, retry: retry as number | undefined, comment };
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -113,7 +122,7 @@ export function parseNotification(text: string): StoredEntry | undefined {
  */
 export function parseRow(row: unknown): StoredEntry {
   const [id, fields] = row as [unknown, unknown];
-  const [m, meta, e, event] = Array.isArray(fields) ? (fields as unknown[]).map(String) : [];
+  const [m, meta, e, event] = Array.isArray(fields) && fields.length === 4 ? (fields as unknown[]).map(String) : [];
   const parts = m === 'm' && e === 'e' ? (meta ?? '').split(' ') : [];
   const [previous = '', from = '-', life, bytes] = parts;
   const isOurs = parts.length === 5 && isPosition(previous);
@@ -122,7 +131,7 @@ export function parseRow(row: unknown): StoredEntry {
     previous,
     from: from === '-' ? undefined : from,
     life,
-    bytesBefore: isOurs ? Number(bytes) - Buffer.byteLength(event ?? '') : undefined,
+    bytesBefore: isOurs ? Number(bytes) - Buffer.byteLength(event ?? '') - ENTRY_OVERHEAD : undefined,
     event: isOurs ? decodeStored(event ?? '') : undefined,
   };
 }

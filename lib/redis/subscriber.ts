@@ -20,7 +20,8 @@ export interface SubscriberEvents {
  */
 export class Subscriber {
   readonly keys = new Set<string>();
-  private client: SingleClient | undefined;
+  /** Not enumerable: it knows the password. */
+  #client: SingleClient | undefined;
   private isConnected = false;
   private isOver = false;
   private readonly pings: NodeJS.Timeout;
@@ -46,14 +47,14 @@ export class Subscriber {
 
   remove(key: string): void {
     this.keys.delete(key);
-    if (this.isConnected) this.client?.sUnsubscribe(key).catch(() => undefined);
+    if (this.isConnected) this.#client?.sUnsubscribe(key).catch(() => undefined);
   }
 
   close(): void {
     if (this.isOver) return;
     this.isOver = true;
     clearInterval(this.pings);
-    if (this.client) discard(this.client);
+    if (this.#client) discard(this.#client);
   }
 
   private async connect(model: Promise<SingleClient>): Promise<void> {
@@ -61,7 +62,7 @@ export class Subscriber {
     if (this.isOver) return;
     // It does not reconnect by itself: only so is it known of every key from when on nothing is missing.
     const socket = { ...of.options?.socket, connectTimeout: this.timeoutMs, reconnectStrategy: false };
-    const client = (this.client = of.duplicate({ socket }) as SingleClient);
+    const client = (this.#client = of.duplicate({ socket }) as SingleClient);
     client.on('error', (error: Error) => this.lose(error));
     client.on('end', () => this.lose(new Error('the connection has ended')));
     client.on('sharded-channel-moved', (key: string) => this.keys.has(key) && this.events.moved(key));
@@ -72,7 +73,7 @@ export class Subscriber {
   }
 
   private subscribe(key: string): void {
-    this.client?.sSubscribe(key, this.onMessage).then(
+    this.#client?.sSubscribe(key, this.onMessage).then(
       () => {
         if (!this.isOver && this.keys.has(key)) this.events.subscribed(key);
       },
@@ -89,8 +90,8 @@ export class Subscriber {
   };
 
   private ping(): void {
-    if (this.client && this.isConnected) {
-      within(this.timeoutMs, this.client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
+    if (this.#client && this.isConnected) {
+      within(this.timeoutMs, this.#client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
     }
   }
 

@@ -1,11 +1,12 @@
 import { SseError } from '../protocol/sse-error.js';
 
 /** What is known of a command that failed. */
-export type Outcome = 'not sent' | 'refused' | 'unknown';
+export type Outcome = 'not sent' | 'refused' | 'stored' | 'unknown';
 
 const CONSEQUENCE: Readonly<Record<Outcome, string>> = {
   'not sent': 'It was not sent: nothing was stored.',
   refused: 'Redis refused it: nothing was stored.',
+  stored: 'It was stored, and what belongs to it failed: the nodes may hear of it late.',
   unknown:
     'It was sent and not answered: whether it was stored is not known. Publish with a key, and it can be tried again.',
 };
@@ -18,6 +19,12 @@ const CONSEQUENCE: Readonly<Record<Outcome, string>> = {
 export function unavailable(what: string, outcome: Outcome, cause?: unknown): SseError {
   const reason = cause instanceof Error ? ` (${cause.message})` : '';
   return new SseError('SSE_BACKPLANE_UNAVAILABLE', `Redis: ${what}${reason}. ${CONSEQUENCE[outcome]}`, { cause });
+}
+
+/** Whether something is stored under a key that is not ours. @internal */
+export function isUnreadable(error: unknown): boolean {
+  const cause = error instanceof SseError ? error.cause : undefined;
+  return cause instanceof Error && cause.message.startsWith('WRONGTYPE');
 }
 
 /** @internal */

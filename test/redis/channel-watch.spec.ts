@@ -17,6 +17,7 @@ class ScriptedStore {
   readonly asked: ((range: Range) => void)[] = [];
   turns = 0;
 
+  readonly break = () => Promise.resolve(false);
   readonly look = () => Promise.resolve({ head: '1-0', isEnded: false, isBare: false });
   readonly follow = () => new Promise<Range>((resolve) => this.asked.push(resolve));
 
@@ -65,8 +66,9 @@ describe('what follows a channel', () => {
     const strange = entry('5-0', '0-1');
     store.asked[0]!({ entries: [], gap: 'trimmed', beyond: [strange], head: undefined });
     await turn();
-    expect(log.data).toEqual(['5-0']);
-    expect(log.gaps).toMatchObject([{ reason: 'trimmed', head: '0-1' }]);
+    // Nobody is led back to where it says it stands.
+    expect(log.data).toEqual([]);
+    expect(log.gaps).toMatchObject([{ reason: 'store_lost', head: '5-0' }]);
     store.asked[1]!(found());
     await turn();
     expect(watch.isBusy).toBe(false);

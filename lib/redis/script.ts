@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * A Lua script, which Redis runs as one step: nothing else happens between its commands, on any connection.
+ *
+ * @internal
+ */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** Bytes that an entry costs Redis besides its event: its id, its references, and its place in the stream. @internal */
+export const ENTRY_OVERHEAD = 100;
+
+/**
+ * What the scripts share.
+ *
+ * `look` tells of a stream: its head (`last-generated-id`: also right when the entry itself was trimmed or deleted), the
+ * life that it is in, the bytes that life has had so far, whether its last entry is an end, and whether it never had one.
+ *
+ * `append` adds one entry and keeps the bounds. Every entry refers to the one before it, which is what lets a reader see
+ * that it missed something. It carries the sum of bytes of its life up to and with it, so that the bound on bytes costs no
+ * counting: the difference between the last and the first is what the stream holds.
+ *
+ * Nothing after the `XADD` may fail: the caller would believe that nothing was stored. So `append` notes the first failure
+ * and goes on, and `stored` says it together with the position.
+ *
+ * Ids are `<ms>-<random>`, by the clock of Redis. The random number has 36 bits: a position proves that it was given out,
+ * and whoever guesses one reads nothing. It comes from the caller, because scripts have no randomness of their own. Within
+ * a millisecond, and while the clock is behind, ids grow by a random number, so that they still have an order.
+ *
+ * `known` is the newest position that the caller has seen. A head that is older means that Redis has lost what was after it
+ * (older data after a restart or a failover). A new life begins then, behind everything that is known: nobody is led back,
+ * and every position of before is a gap.
+ */
+const PRELUDE = `
+local OVERHEAD, MAX = ${ENTRY_OVERHEAD}, 999999999999999
+local failed = nil
+local function number(n) return string.format('%.0f', n) end
+local function try(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err and not failed then failed = answer.err end
+  return answer
+end
+local function stored(id)
+  if failed then return redis.error_reply('STORED ' .. id .. ' ' .. failed) end
+  return id
+end
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+local function parse(entry)
+  if not entry or #entry[2] ~= 4 then return nil end
+  local prev, life, bytes, age = string.match(entry[2][2], '^(%S+) %S+ (%S+) (%d+) (%d+)$')
+  if not life then return nil end
+  return {
+    prev = prev, life = life, bytes = tonumber(bytes), age = tonumber(age), event = entry[2][4],
+    size = #entry[2][4] + OVERHEAD,
+  }
+end
+local function look(key)
+  local info = redis.pcall('XINFO', 'STREAM', key)
+  if info.err then
+    if string.find(info.err, 'no such key', 1, true) then return nil end
+    return nil, info
+  end
+  local fields = {}
+  for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
+  local last = parse(fields['last-entry'])
+  return {
+    head = fields['last-generated-id'],
+    life = last and last.life or fields['last-generated-id'],
+    bytes = last and last.bytes or 0,
+    age = last and last.age or 0,
+    ended = last ~= nil and string.sub(last.event, 1, 1) == 'N',
+    bare = fields['entries-added'] == 1 and fields['length'] == 0,
+    first = parse(fields['first-entry']),
+    oldest = fields['first-entry'] and fields['first-entry'][1],
+  }
+end
+local function split(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(seq)
+end
+local function isOlder(a, b)
+  local aMs, aSeq = split(a)
+  local bMs, bSeq = split(b)
+  return aMs < bMs or (aMs == bMs and aSeq < bSeq)
+end
+local function isRolledBack(seen, known)
+  if not seen or known == '' or known == seen.head then return false end
+  -- Times of 13 digits compare as text, which costs a tenth: nearly always the head is of a later one.
+  if string.byte(known, 14) == 45 and string.byte(seen.head, 14) == 45 and string.sub(known, 1, 13) < string.sub(seen.head, 1, 13) then
+    return false
+  end
+  return isOlder(seen.head, known)
+end
+local function chance(random, at) return tonumber(string.sub(random, at, at + 8), 16) end
+local function newBase(head, known, random)
+  local ms = clock()
+  -- What was lost, and is not known any more, may have been of this very millisecond.
+  for _, id in ipairs({ head or '', known }) do
+    local its = id ~= '' and split(id) or 0
+    if its <= MAX then ms = math.max(ms, its) end
+  end
+  local seq = chance(random, 10)
+  return number(ms + 1) .. '-' .. number(seq), number(ms + 1) .. '-' .. number(seq + 1 + chance(random, 1))
+end
+local function nextId(head, random)
+  local ms, seq = clock(), chance(random, 1)
+  local headMs, headSeq = split(head)
+  -- No position of ours: what follows on it would be none either.
+  if headMs > MAX then return nil end
+  if ms > headMs then return number(ms) .. '-' .. number(seq) end
+  seq = headSeq + 1 + seq
+  if seq > MAX then return number(headMs + 1) .. '-' .. number(chance(random, 1)) end
+  return number(headMs) .. '-' .. number(seq)
+end
+local function trimAge(key, age, oldest)
+  if age == 0 or not oldest then return end
+  local bound = clock() - age
+  if split(oldest) < bound then try('XTRIM', key, 'MINID', '=', number(bound)) end
+end
+local function keepAlive(key, ttl)
+  -- Looked at first: reading costs no more than writing, and is not replicated. A tenth early or late does not matter.
+  if ttl == 0 then
+    try('PERSIST', key)
+    return
+  end
+  local left = try('PTTL', key)
+  if type(left) ~= 'number' or left < ttl * 0.9 then try('PEXPIRE', key, number(ttl)) end
+end
+local function trimBytes(key, bytes, maxBytes, keepsLast)
+  while true do
+    local row = try('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+    if not row then return end
+    local first = parse(row)
+    local held = first and bytes - first.bytes + first.size or maxBytes + 1
+    local length = try('XLEN', key)
+    if held <= maxBytes or type(length) ~= 'number' or (keepsLast and length == 1) then return end
+    -- Half of what seems too much at a time: entries differ in size, and one too few is dropped in the next round.
+    local drop = math.max(1, math.floor(length * (held - maxBytes) / held / 2))
+    if type(try('XTRIM', key, 'MAXLEN', '=', length - drop)) ~= 'number' then return end
+  end
+end
+local function append(key, seen, event, maxEvents, maxBytes, age, ttl, known, random, isLost)
+  local kind = string.sub(event, 1, 1)
+  local prev, from, life, bytes, id = nil, '-', nil, 0, nil
+  local isNew = not seen or isLost or seen.ended or kind == 'S'
+  if not isNew then id = nextId(seen.head, random) end
+  if id then
+    prev, life, bytes = seen.head, seen.life, seen.bytes
+  else
+    if seen then
+      if not isLost and isNew then from = seen.head end
+      redis.call('UNLINK', key)
+    end
+    prev, id = newBase(seen and seen.head, known, random)
+    life = prev
+    seen = { first = nil }
+  end
+  if kind == 'N' then maxEvents = math.max(maxEvents, 1) end
+  local size = #event + OVERHEAD
+  bytes = bytes + size
+  local meta = prev .. ' ' .. from .. ' ' .. life .. ' ' .. number(bytes) .. ' ' .. number(age)
+  id = redis.call('XADD', key, 'MAXLEN', '=', number(maxEvents), id, 'm', meta, 'e', event)
+  local first = seen.first
+  if size > maxBytes or (first and bytes - first.bytes + first.size > maxBytes) then
+    trimBytes(key, bytes, maxBytes, kind == 'N')
+  end
+  trimAge(key, age, seen.oldest)
+  keepAlive(key, ttl)
+  try('SPUBLISH', key, id .. ' ' .. prev .. ' ' .. from .. ' ' .. event)
+  return id, life
+end
+`;
+
+/**
+ * For the scripts that may find a producer dead. It begins with an `HDEL`: after a write that needs no memory Redis refuses
+ * none in the same script, so that an end is stored also when memory is short.
+ */
+const LAST_WORDS = `
+local function lastWords(key, recordKey, record, seen, random)
+  redis.call('HDEL', recordKey, 'until', 'words', 'keep', 'head')
+  redis.call('HSET', recordKey, 'holder', '')
+  if not seen or seen.ended or seen.head == record[4] then return seen end
+  local keep = cjson.decode(record[3])
+  for i, event in ipairs(cjson.decode(record[2])) do
+    append(key, look(key), event, keep[1], keep[2], keep[3], keep[4], '', redis.sha1hex(random .. i), false)
+  end
+  return look(key) or seen
+end
+`;
+
+/** @internal */
+export function script(body: string, more?: 'lease'): Script {
+  const text = PRELUDE + (more ? LAST_WORDS : '') + body;
+  return Object.freeze({ text, sha: createHash('sha1').update(text).digest('hex') });
+}

@@ -1,0 +1,148 @@
+import type { SsePublishSettings } from '../../lib/backplane/backplane.js';
+import { ReadQueue } from '../../lib/redis/read-queue.js';
+import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
+import { comparePositions } from '../../lib/redis/stream-position.js';
+import { describeWith } from '../support/external.js';
+import { RedisServer } from '../support/redis-server.js';
+
+const settings: SsePublishSettings = { history: { maxEvents: 1_000, maxBytes: 100_000_000, maxAgeMs: 300_000 } };
+const event = (data: string) => ({ kind: 'event', data }) as const;
+
+describe('the queue of reads', () => {
+  const never = () => new Promise<never>(() => undefined);
+
+  it('lets some of a server run at once, the rest in order, and other servers in between', async () => {
+    const queue = new ReadQueue(60_000);
+    const begun: number[] = [];
+    const ends: (() => void)[] = [];
+    const reads = Array.from({ length: 10 }, (_, i) =>
+      queue.run('a', () => {
+        begun.push(i);
+        return new Promise<void>((resolve) => ends.push(resolve));
+      }),
+    );
+    expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(queue.waiting).toBe(2);
+    expect(await queue.run('b', () => Promise.resolve('b'))).toBe('b');
+    ends[3]!();
+    await reads[3];
+    await reads[3];
+    expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (let at = 0; at < 10; at++) {
+      ends[at]!();
+      await reads[at];
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(queue.waiting).toBe(0);
+  });
+
+  it('refuses one whose turn does not come in time, and one too many, and says that nothing was sent', async () => {
+    const queue = new ReadQueue(20);
+    for (let i = 0; i < 8; i++) void queue.run('a', never);
+    const refused = { code: 'SSE_BACKPLANE_UNAVAILABLE', message: expect.stringMatching(/not sent/) as string };
+    const waiting = Array.from({ length: 10_000 }, () => queue.run('a', never));
+    for (const read of waiting) read.catch(() => undefined);
+    await expect(queue.run('a', never)).rejects.toMatchObject(refused);
+    await expect(waiting[0]).rejects.toMatchObject(refused);
+    await Promise.allSettled(waiting);
+    expect(queue.waiting).toBe(0);
+  });
+});
+
+describeWith('redis-server', 'the reads of a Redis backplane', (path) => {
+  let server: RedisServer;
+  let node: RedisBackplane;
+  beforeEach(async () => {
+    server = await RedisServer.start(path);
+    node = new RedisBackplane({ url: server.url, maxPending: 10, publishTimeoutMs: 30_000 });
+  });
+  afterEach(async () => {
+    await node.close();
+    await server.stop();
+  });
+
+  // 1.7 MB of requests made 116 publishes fail: both had one bound.
+  it('do not keep a publish out, however many clients come back at once', async () => {
+    const first = await node.publish('orders', event('0'), settings);
+    for (let i = 1; i <= 100; i++) await node.publish('orders', event('x'.repeat(10_000)), settings);
+    let read = 0;
+    const reads = Array.from({ length: 2_000 }, async () => {
+      const { entries } = await node.read('orders', first, 100, 100_000);
+      read += entries.length > 0 ? 1 : 0;
+    });
+    for (let i = 0; i < 10; i++) await node.publish('orders', event(`${i}`), settings);
+    // They were all stored while most of the reads were still waiting.
+    expect(read).toBeLessThan(1_000);
+    await Promise.all(reads);
+    expect(read).toBe(2_000);
+  });
+
+  it('take ages by the clock of Redis, also when this node is ten minutes ahead', async () => {
+    await node.publish('orders', event('1'), settings);
+    const { now } = Date;
+    Date.now = () => now() + 600_000;
+    try {
+      expect((await node.read('orders', undefined, 10)).entries).toHaveLength(1);
+    } finally {
+      Date.now = now;
+    }
+  });
+
+  it('give nothing for a position that was not given out, and do not help to find one', async () => {
+    const log: { position: string; previous: string | undefined }[] = [];
+    node.subscribe('orders', { ready: () => undefined, entry: (entry) => log.push(entry), gap: () => undefined });
+    const positions: string[] = [];
+    for (let i = 0; i < 50; i++) positions.push(await node.publish('orders', event(`${i}`), settings));
+    const [first = ''] = positions;
+    const [ms, seq] = first.split('-');
+    for (const guess of [`${ms}-0`, `${ms}-${Number(seq) + 1}`, `${ms}-${Number(seq) - 1}`, `${Number(ms) - 1}-0`]) {
+      expect(await node.read('orders', guess, 10)).toMatchObject({ entries: [], gap: expect.any(String) as string });
+    }
+    // The reason is the same for all of one millisecond: nobody comes closer by halves.
+    const head = positions.at(-1)!;
+    const [headMs, headSeq] = head.split('-');
+    const reasons = await Promise.all(
+      [-2, -1, 1, 2].map(async (by) => (await node.read('orders', `${headMs}-${Number(headSeq) + by}`, 10)).gap),
+    );
+    expect(new Set(reasons).size).toBe(1);
+    // 36 bits, which nothing in another one tells.
+    const numbers = positions.map((position) => Number(position.split('-')[1]));
+    expect(Math.max(...numbers)).toBeGreaterThan(2 ** 33);
+    expect(new Set(numbers).size).toBe(50);
+    expect([...positions].sort(comparePositions)).toEqual(positions);
+  });
+});
+
+describeWith('redis-server', 'a Redis that stops answering and comes back', (path) => {
+  it('gets what it was not sent yet, although the time of an earlier one was over', async () => {
+    const server = await RedisServer.start(path, { aof: true });
+    const node = new RedisBackplane({ url: server.url, publishTimeoutMs: 1_000 });
+    const outcome = (data: string) =>
+      Promise.resolve(node.publish('orders', event(data), settings)).then(
+        () => 'stored',
+        (error: Error) => (/not sent/.test(error.message) ? 'not sent' : 'unknown'),
+      );
+    await outcome('first');
+    await server.kill();
+    // Whatever becomes of this one: afterwards it is known that there is no connection.
+    await outcome('probe');
+    let isOver = false;
+    const early = outcome('early').finally(() => (isOver = true));
+    const late: Promise<string>[] = [];
+    while (!isOver) {
+      late.push(outcome(`late ${late.length}`));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(await early).toBe('not sent');
+    await server.run();
+    const outcomes = await Promise.all(late);
+    expect(outcomes.filter((one) => one === 'unknown')).toEqual([]);
+    // The time of the first was over, and not that of the last.
+    expect(outcomes.at(-1)).toBe('stored');
+    const { entries } = await node.read('orders', undefined, 1_000);
+    const stored = outcomes.flatMap((one, i) => (one === 'stored' ? [`late ${i}`] : []));
+    expect(entries.map((entry) => entry.event.data).slice(-stored.length)).toEqual(stored);
+    await node.close();
+    await server.stop();
+  });
+});
