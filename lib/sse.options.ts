@@ -66,6 +66,7 @@ const NAMES: readonly string[] = [
   'history',
   'slowClient',
   'gapType',
+  'maxChannels',
   'channels',
   'backplane',
 ] satisfies (keyof SseModuleOptions)[];

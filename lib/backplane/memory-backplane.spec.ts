@@ -43,19 +43,22 @@ describe('the backplane in memory', () => {
   it('says why there is nothing after a position', async () => {
     subscribe();
     for (const data of ['1', '2', '3']) publish(data);
-    const epoch = listener.head!.split('-')[0]!;
+    const [first, second, third] = listener.entries.map(({ position }) => position) as [string, string, string];
+    const epoch = third.slice(0, 6);
     const reasons = {
-      [`${epoch}-3`]: undefined,
-      [`${epoch}-2`]: 'trimmed',
-      [`${epoch}-0`]: 'trimmed',
-      [`${epoch}-4`]: 'future',
-      [`${epoch}-9007199254740991`]: 'future',
-      '000000000000-3': 'foreign',
-      [`${epoch}-03`]: 'malformed',
-      [`${epoch.toUpperCase()}x-3`]: 'malformed',
+      [third]: undefined,
+      [second]: 'trimmed',
+      [first]: 'trimmed',
+      [listener.head!]: 'trimmed',
+      [`${epoch}-4aaaaaa`]: 'future',
+      [`${epoch}-9007199254740991aaaaaa`]: 'future',
+      ['000000-3aaaaaa']: 'foreign',
+      [`${epoch}-03aaaaaa`]: 'malformed',
+      [`${epoch}x-3aaaaaa`]: 'malformed',
       [`${epoch}-3-3`]: 'malformed',
-      [`${epoch}--3`]: 'malformed',
-      [`${epoch}-3\n`]: 'malformed',
+      [`${epoch}--3aaaaaa`]: 'malformed',
+      [`${third}\n`]: 'malformed',
+      [`${epoch}-3`]: 'malformed',
       [`${epoch}-`]: 'malformed',
       [epoch]: 'malformed',
       '3': 'malformed',
@@ -81,10 +84,47 @@ describe('the backplane in memory', () => {
   });
 
   it('keeps nothing of a channel that nobody listens to', async () => {
+    subscribe().close();
+    const before = listener.head;
     const position = publish('1');
     expect(await gapAt(position)).toBe('foreign');
     subscribe().close();
+    // Who has seen nothing of it may have missed it.
+    expect(listener.head).not.toBe(before);
     expect((backplane as unknown as { lives: Map<string, unknown> }).lives.size).toBe(0);
+  });
+
+  it('begins where it began when nothing was published meanwhile, and elsewhere when what was is gone', async () => {
+    const heads = [];
+    for (let n = 0; n < 2; n++) {
+      subscribe().close();
+      heads.push(listener.head!);
+    }
+    expect(heads[1]).toBe(heads[0]);
+    expect(await gapAt(heads[0]!)).toBeUndefined();
+    const subscription = subscribe();
+    publish('1');
+    expect(listener.entries[0]!.previous).toBe(heads[0]);
+    subscription.close();
+    expect(await gapAt(heads[0]!)).toBe('foreign');
+    subscribe();
+    expect(listener.head).not.toBe(heads[0]);
+    // Another channel's, and another process's, are others.
+    const other = new Listener();
+    backplane.subscribe('b', other);
+    new MemoryBackplane().subscribe('a', listener);
+    expect(new Set([...heads, other.head, listener.head]).size).toBe(3);
+  });
+
+  it('gives positions that cannot be made from one another', async () => {
+    subscribe();
+    const positions = Array.from({ length: 10_000 }, (_, n) => publish(`${n}`));
+    const seals = [listener.head!, ...positions].map((position) => position.slice(-6));
+    expect(new Set(seals).size).toBe(seals.length);
+    const [epoch] = positions[0]!.split('-') as [string];
+    // The right place in the right life, and the seal of another: no log has it, and it is told as what is gone.
+    expect(await gapAt(`${epoch}-5${seals[9]}`)).toBe('trimmed');
+    for (const position of positions) expect(position).toMatch(/^[A-Za-z0-9]{6}-\d+[A-Za-z0-9]{6}$/);
   });
 
   it('goes on with a life as long as one of its listeners is left', async () => {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseIdempotentBackplane } from './abilities.js';
 import {
@@ -10,20 +9,25 @@ import {
   type SseBackplaneSubscription,
   type SsePublishSettings,
 } from './backplane.js';
+import { Beginnings } from './beginnings.js';
 import type { SseGapReason } from './gap-reason.js';
+import { RandomText } from './random-text.js';
 
-/**
- * Bytes of randomness in an epoch: lives of a channel that one client may meet are few, so that 48 bits never repeat.
- * In hexadecimal, so that an epoch has no `-`.
- */
-const EPOCH_BYTES = 6;
-const POSITION = /^([0-9a-f]{12})-(0|[1-9][0-9]{0,15})$/;
+/** Characters of an epoch: lives of a channel that one client may meet are few, so that 36 bits never repeat. */
+const EPOCH_LENGTH = 6;
+
+/** Characters of a seal: 36 bits, which nobody guesses by asking. Every one of them goes to every client. */
+const SEAL_LENGTH = 6;
+
+const POSITION = /^([A-Za-z0-9]{6})-(0|[1-9][0-9]{0,15}?)[A-Za-z0-9]{6}$/;
 
 /** A life of a channel, from its first listener (or its start) to its last (or the start of the next). */
 interface Life {
   epoch: string;
   count: number;
   head: string;
+  /** Whether nothing was published in it, nor in one before it that a listener of it has seen. */
+  isFresh: boolean;
   isEnded: boolean;
   readonly listeners: Set<SseBackplaneListener>;
   /** Positions by publish key, oldest first; made when the first key comes. */
@@ -36,26 +40,30 @@ interface Life {
  * The default backplane: this process is the only node, and the log of each channel is the store. All it does is mint
  * positions and pass events on, at once.
  *
- * A position is `<epoch>-<count>`. The epoch is random for each life of a channel, so that a position from before a
- * restart, or from before the channel expired, is never taken for one of this life's.
+ * A position is `<epoch>-<count><seal>`. The epoch is random for each life of a channel, so that a position from before a
+ * restart, or from before the channel expired, is never taken for one of this life's. The seal is random for each event: who
+ * knows one position cannot make another, and read what was published before it came. A log compares whole positions.
  */
 export class MemoryBackplane extends SseBackplane implements SseIdempotentBackplane {
   readonly retains = false;
   readonly isIdempotent = true;
 
   private readonly lives = new Map<string, Life>();
+  private readonly beginnings = new Beginnings();
+  private readonly random = new RandomText();
   private isClosed = false;
 
   publish(channel: string, event: SseBackplaneEvent, { history, key }: SsePublishSettings): string | Promise<string> {
     if (this.isClosed) return Promise.reject(closed());
     // A channel without listeners has no life: what nobody stores has a position, and that is all.
-    const life = this.lives.get(channel) ?? newLife();
+    const life = this.lives.get(channel) ?? this.lost(channel);
     const known = key === undefined ? undefined : life.keys?.get(key);
     if (known !== undefined) return known;
     if (event.kind === 'end' && life.isEnded) return life.head;
-    if (event.kind === 'start' || life.isEnded) begin(life);
+    if (event.kind === 'start' || life.isEnded) this.begin(life);
     const previous = life.head;
-    const position = `${life.epoch}-${++life.count}`;
+    const position = `${life.epoch}-${++life.count}${this.random.next(SEAL_LENGTH)}`;
+    life.isFresh = false;
     life.head = position;
     life.isEnded = event.kind === 'end';
     if (key !== undefined) remember(life, key, position, history.maxEvents);
@@ -65,20 +73,24 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
 
   subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription {
     let life = this.lives.get(channel);
-    if (!life) this.lives.set(channel, (life = newLife()));
-    const { listeners } = life;
+    if (!life) this.lives.set(channel, (life = this.fresh(channel)));
+    const known = life;
+    const { listeners } = known;
     listeners.add(listener);
     listener.ready(life.head, life.isEnded);
     return {
       close: () => {
-        if (listeners.delete(listener) && listeners.size === 0) this.lives.delete(channel);
+        if (!listeners.delete(listener) || listeners.size > 0) return;
+        if (this.lives.get(channel) === known) this.lives.delete(channel);
+        // The logs were the store.
+        if (!known.isFresh) this.beginnings.forget(channel);
       },
     };
   }
 
   read(channel: string, after: string | undefined, _limit: number): Promise<SseBackplanePage> {
     if (this.isClosed) return Promise.reject(closed());
-    const gap = after === undefined ? undefined : gapAfter(this.lives.get(channel), after);
+    const gap = after === undefined ? undefined : gapAfter(this.lives.get(channel) ?? this.fresh(channel), after);
     return Promise.resolve({ entries: [], gap });
   }
 
@@ -87,28 +99,37 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
     this.lives.clear();
     return Promise.resolve();
   }
-}
 
-function newLife(): Life {
-  const life = {
-    epoch: '',
-    count: 0,
-    head: '',
-    isEnded: false,
-    listeners: new Set<never>(),
-    keys: undefined,
-    waiting: undefined,
-  };
-  begin(life);
-  return life;
-}
+  /** The life of a channel in which nothing was published, or nothing that anybody could still know of. */
+  private fresh(channel: string): Life {
+    const beginning = this.beginnings.of(channel, EPOCH_LENGTH + SEAL_LENGTH);
+    const epoch = beginning.slice(0, EPOCH_LENGTH);
+    return {
+      epoch,
+      count: 0,
+      head: `${epoch}-0${beginning.slice(EPOCH_LENGTH)}`,
+      isFresh: true,
+      isEnded: false,
+      listeners: new Set(),
+      keys: undefined,
+      waiting: undefined,
+    };
+  }
 
-function begin(life: Life): void {
-  life.epoch = randomBytes(EPOCH_BYTES).toString('hex');
-  life.count = 0;
-  life.head = `${life.epoch}-0`;
-  life.isEnded = false;
-  life.keys = undefined;
+  /** The life of an event that nobody stores: over as soon as it is published. */
+  private lost(channel: string): Life {
+    const life = this.fresh(channel);
+    this.beginnings.forget(channel);
+    return life;
+  }
+
+  private begin(life: Life): void {
+    life.epoch = this.random.next(EPOCH_LENGTH);
+    life.count = 0;
+    life.head = `${life.epoch}-0${this.random.next(SEAL_LENGTH)}`;
+    life.isEnded = false;
+    life.keys = undefined;
+  }
 }
 
 function tell(life: Life, entry: SseBackplaneEntry): void {
@@ -132,10 +153,10 @@ function remember(life: Life, key: string, position: string, maxEvents: number):
 }
 
 /** What is to be said of a position that no log has. */
-function gapAfter(life: Life | undefined, position: string): SseGapReason | undefined {
+function gapAfter(life: Life, position: string): SseGapReason | undefined {
   const [, epoch, count] = POSITION.exec(position) ?? [];
   if (epoch === undefined) return 'malformed';
-  if (epoch !== life?.epoch) return 'foreign';
+  if (epoch !== life.epoch) return 'foreign';
   if (Number(count) > life.count) return 'future';
   return position === life.head ? undefined : 'trimmed';
 }

@@ -6,6 +6,7 @@ describe('the options of channels', () => {
       history: { maxEvents: 1_000, maxBytes: 16_777_216, maxAgeMs: 300_000 },
       slowClient: 'skip',
       gapType: 'gap',
+      maxChannels: 100_000,
       rules: [],
     });
   });
@@ -33,6 +34,7 @@ describe('the options of channels', () => {
     ['history.maxEvents', { history: { maxEvents: -1 } }],
     ['history.maxBytes', { history: { maxBytes: 1.5 } }],
     ['history.maxAgeMs', { history: { maxAgeMs: NaN } }],
+    ['maxChannels', { maxChannels: 0 }],
     ['slowClient', { slowClient: 'wait' as never }],
     ['slowClient.latest', { slowClient: { latest: 'id' as never } }],
     ['channels[1].match', { channels: [{ match: 'a' }, { match: '' }] }],

@@ -34,6 +34,11 @@ export interface SseChannelOptions {
   slowClient?: SseSlowClient;
   /** The type of the event that announces a gap. @default 'gap' */
   gapType?: string;
+  /**
+   * How many channels this node may know: those that are read here, and those whose events it keeps. One more is refused: names
+   * that come from clients must not fill the memory. @default 100_000
+   */
+  maxChannels?: number;
   /** What differs for some channels, e.g. `[{ match: 'ticker.*', history: { maxEvents: 10 } }]`. @default [] */
   channels?: readonly SseChannelRule[];
 }
@@ -47,6 +52,7 @@ export interface ChannelSettings {
 /** @internal */
 export interface ChannelOptions extends ChannelSettings {
   readonly gapType: string;
+  readonly maxChannels: number;
   readonly rules: readonly { readonly matches: (name: string) => boolean; readonly settings: ChannelSettings }[];
 }
 
@@ -54,6 +60,7 @@ const DEFAULTS: ChannelOptions = {
   history: { maxEvents: 1_000, maxBytes: 16_777_216, maxAgeMs: 300_000 },
   slowClient: 'skip',
   gapType: 'gap',
+  maxChannels: 100_000,
   rules: [],
 };
 
@@ -61,11 +68,18 @@ const DEFAULTS: ChannelOptions = {
  * @throws {SseError} `SSE_INVALID_OPTION`
  * @internal
  */
-export function resolveChannelOptions({ history, slowClient, gapType, channels }: SseChannelOptions): ChannelOptions {
+export function resolveChannelOptions({
+  history,
+  slowClient,
+  gapType,
+  maxChannels = DEFAULTS.maxChannels,
+  channels,
+}: SseChannelOptions): ChannelOptions {
   const base = resolveSettings('', DEFAULTS, { history, slowClient });
   return Object.freeze({
     ...base,
     gapType: gapType === undefined ? DEFAULTS.gapType : (typeText(gapType, undefined) ?? DEFAULTS.gapType),
+    maxChannels: integerOption('maxChannels', maxChannels, 1),
     rules: (channels ?? []).map((rule, index) => {
       const name = `channels[${index}]`;
       if (typeof rule.match !== 'string' || rule.match === '') {

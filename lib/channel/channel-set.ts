@@ -1,4 +1,5 @@
 import type { SseBackplane } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
@@ -30,6 +31,8 @@ export class ChannelSet {
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
+  /** Channels that somebody has left in this turn. */
+  private readonly left = new Set<Channel>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -42,10 +45,27 @@ export class ChannelSet {
     this.pages = new StorePages(backplane, this.reader, this.pace);
   }
 
-  /** The channel of that name, which is made if need be. */
+  /**
+   * Whether there is room for these channels, before one of them is made.
+   *
+   * @throws {SseError} `SSE_TOO_MANY_CHANNELS`
+   */
+  checkRoom(names: readonly string[]): void {
+    const { maxChannels } = this.options;
+    if (this.channels.size + names.length <= maxChannels) return;
+    const isNew = (name: string) => !this.channels.has(name);
+    if (this.channels.size + names.filter(isNew).length > maxChannels) throw tooMany(maxChannels);
+  }
+
+  /**
+   * The channel of that name, which is made if need be.
+   *
+   * @throws {SseError} `SSE_TOO_MANY_CHANNELS`
+   */
   get(name: string): Channel {
     let channel = this.channels.get(name);
     if (!channel) {
+      if (this.channels.size >= this.options.maxChannels) throw tooMany(this.options.maxChannels);
       channel = new Channel(
         name,
         settingsOf(this.options, name),
@@ -53,6 +73,7 @@ export class ChannelSet {
         (moved) => this.flushLater(moved),
         this.report,
       );
+      channel.onLeft = (one) => this.leftLater(one);
       this.channels.set(name, channel);
       // The sockets keep the process alive, not the sweep.
       this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
@@ -80,7 +101,13 @@ export class ChannelSet {
     // No name has a control character in it.
     const key = channels.length === 1 ? channels[0]!.name : channels.map(({ name }) => name).join('\n');
     let group = this.groups.get(key);
-    if (!group) this.groups.set(key, (group = new LiveGroup(channels, () => this.groups.delete(key))));
+    if (!group) {
+      group = new LiveGroup(channels, () => {
+        this.groups.delete(key);
+        for (const channel of channels) this.leftLater(channel);
+      });
+      this.groups.set(key, group);
+    }
     return group;
   }
 
@@ -94,10 +121,7 @@ export class ChannelSet {
     this.pages.sweep(now);
     for (const [name, channel] of this.channels) {
       channel.trim(now);
-      if (channel.isIdle(now)) {
-        channel.close();
-        this.channels.delete(name);
-      }
+      if (channel.isIdle(now)) this.drop(name, channel);
     }
     if (this.channels.size === 0) this.rest();
   }
@@ -108,6 +132,27 @@ export class ChannelSet {
     for (const channel of this.channels.values()) channel.close();
     this.channels.clear();
     this.rest();
+  }
+
+  private leftLater(channel: Channel): void {
+    this.left.add(channel);
+    // Whoever becomes live, or falls behind, comes back in the same turn.
+    if (this.left.size === 1) process.nextTick(() => this.dropUnused());
+  }
+
+  /** Forgets channels of which nothing is known but their name: whoever comes again finds them as they were. */
+  private dropUnused(): void {
+    const left = [...this.left];
+    this.left.clear();
+    for (const channel of left) {
+      if (channel.isUnused && this.channels.get(channel.name) === channel) this.drop(channel.name, channel);
+    }
+    if (this.channels.size === 0) this.rest();
+  }
+
+  private drop(name: string, channel: Channel): void {
+    channel.close();
+    this.channels.delete(name);
   }
 
   private flushLater(channel: Channel): void {
@@ -132,4 +177,11 @@ export class ChannelSet {
     clearInterval(this.timer);
     this.timer = undefined;
   }
+}
+
+function tooMany(maxChannels: number): SseError {
+  return new SseError(
+    'SSE_TOO_MANY_CHANNELS',
+    `There are ${maxChannels} channels already, which are read or have events that are kept. Check names that come from clients, or raise maxChannels.`,
+  );
 }

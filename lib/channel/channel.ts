@@ -59,6 +59,9 @@ export class Channel implements SseBackplaneListener {
   /** Readers at the head, of this channel alone or of others as well. They come and go by themselves. */
   readonly groups = new Set<LiveGroup>();
 
+  /** Told when a reader has left that nobody has replaced. */
+  onLeft: ((channel: Channel) => void) | undefined;
+
   private readonly retains: boolean;
   private readonly watchers = new Set<ChannelWatcher>();
   private readonly late = new Set<LateReader>();
@@ -147,7 +150,7 @@ export class Channel implements SseBackplaneListener {
   }
 
   unwatch(watcher: ChannelWatcher): void {
-    this.watchers.delete(watcher);
+    if (this.watchers.delete(watcher) && this.watchers.size === 0) this.onLeft?.(this);
     this.usedAt = performance.now();
   }
 
@@ -188,6 +191,12 @@ export class Channel implements SseBackplaneListener {
       if (!last || log.excess(now) <= last.maxKeptBytes) return;
       late.delete(last);
     }
+  }
+
+  /** Whether nobody reads it, and nothing of it is known here that the backplane would not tell again. */
+  get isUnused(): boolean {
+    const { next, size } = this.log;
+    return this.readers === 0 && size === 0 && (this.retains || next === 0);
   }
 
   /** Whether nobody would miss the channel. */

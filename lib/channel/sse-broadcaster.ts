@@ -18,7 +18,7 @@ import type { SseProduction } from './production.js';
 import { Productions, type SseProduceOptions } from './productions.js';
 import { readLog, readStore } from './read-kept.js';
 import { SseSubscription, type SseJoinOptions, type SseSubscribeOptions } from './sse-subscription.js';
-import { toStored, type SseStoredEvent } from './stored-event.js';
+import { readFrame, toStored, type SseStoredEvent } from './stored-event.js';
 import { checkChannelCount, resolveFrom, resolveSnapshot } from './subscription-checks.js';
 
 /** The first events of a channel, with room for what else a life begins with. */
@@ -90,7 +90,7 @@ export class SseBroadcaster {
    *
    * @returns the event as it was stored, with its id, when the backplane has stored it
    * @throws {SseError} at once, for an event, a channel's name or a key that is not valid; nothing is stored then
-   * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE` or `SSE_CLOSED`
+   * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`, `SSE_TOO_MANY_CHANNELS` or `SSE_CLOSED`
    */
   publish<Events extends SseEventMap>(
     channel: SseChannel<Events>,
@@ -103,11 +103,15 @@ export class SseBroadcaster {
     const stored = toStored(toEventInit(event), this.options.serialize);
     if (key !== undefined) this.checkKey(key);
     if (this.isClosed) return Promise.reject(closed());
-    const position = this.store(name, stored, key);
     const { type, data } = stored;
-    return typeof position === 'string'
-      ? Promise.resolve({ id: position, type, data })
-      : position.then((id) => ({ id, type, data }));
+    const result = (id: string): SseStoredEvent =>
+      key === undefined ? { id, type, data } : this.storedWithKey(name, id, { type, data });
+    try {
+      const position = this.store(name, stored, key);
+      return typeof position === 'string' ? Promise.resolve(result(position)) : position.then(result);
+    } catch (error) {
+      return Promise.reject(error as SseError);
+    }
   }
 
   /**
@@ -247,6 +251,13 @@ export class SseBroadcaster {
     this.isClosed = true;
     this.set.close();
     await this.backplane.close();
+  }
+
+  /** Who publishes with a key that is known already gets what was stored with it, if it is kept here. */
+  private storedWithKey(name: string, id: string, offered: Omit<SseStoredEvent, 'id'>): SseStoredEvent {
+    const log = this.set.find(name)?.log;
+    const number = (log?.cursorAfter(id) ?? 0) - 1;
+    return log && number >= log.first ? readFrame(log.frameAt(number), id) : { id, ...offered };
   }
 
   private checkKey(key: unknown): void {

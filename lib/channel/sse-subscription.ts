@@ -92,7 +92,7 @@ export class SseSubscription implements FeedSource {
    * Adds a channel, while the stream goes on. No effect when it is among them already.
    *
    * @returns when the client's position covers it: what is published from then on reaches the client
-   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`
+   * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`, `SSE_TOO_MANY_CHANNELS`
    */
   async join(channel: string | { readonly name: string }, { from = 'live' }: SseJoinOptions = {}): Promise<void> {
     const name = checkChannelName(typeof channel === 'object' ? channel.name : channel);
@@ -100,6 +100,7 @@ export class SseSubscription implements FeedSource {
     const { names, fromOf } = this.plan;
     if (names.includes(name)) return;
     checkChannelCount(names.length + 1);
+    this.set.checkRoom([name]);
     this.plan = {
       ...this.plan,
       names: [...names, name],
@@ -116,6 +117,7 @@ export class SseSubscription implements FeedSource {
   }
 
   [FEED](connection: Connection, end: StreamEnd): void {
+    this.set.checkRoom(this.plan.names);
     const feed = new SubscriptionFeed(connection, this.set, this.plan, end);
     if (this.feeds.length >= this.pruneAt) this.pruneAt = 2 * Math.max(4, this.open.length);
     this.feeds.push(feed);

@@ -85,7 +85,7 @@ class Wanderer extends Follower {
     const hash = hashChannel(this.prefix + channel);
     const token = lastId.includes('~') ? lastId.split('.').find((one) => one.startsWith(`${hash}~`)) : lastId;
     if (!token || (token === lastId && !lastId.includes('~') && this.owner !== channel)) return undefined;
-    return Number(token.slice(token.lastIndexOf('-') + 1));
+    return Number(token.slice(token.lastIndexOf('-') + 1, -6));
   }
 
   private owe(channel: string, events: readonly string[]): void {

@@ -37,6 +37,15 @@ describe('a publish key', () => {
     expect(await broadcaster.history('a')).toHaveLength(1);
   });
 
+  it('resolves with what was stored, not with what was offered', async () => {
+    await begin();
+    const first = await broadcaster.publish('a', { type: 'one', data: { n: 1 } }, { key: 'k' });
+    await broadcaster.publish('a', 'between');
+    expect(await broadcaster.publish('a', { type: 'two', data: { n: 2 } }, { key: 'k' })).toEqual(first);
+    expect(first).toMatchObject({ type: 'one', data: '{"n":1}' });
+    expect(await broadcaster.publish('b', { data: 'a\r\nb' }, { key: 'k' })).toMatchObject({ data: 'a\nb' });
+  });
+
   it('is refused on a backplane that would store the event again', async () => {
     await begin(new WithoutKeys());
     expect(() => broadcaster.publish('a', 'x', { key: 'k' })).toThrow(refused);

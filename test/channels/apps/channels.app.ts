@@ -43,7 +43,8 @@ async function preload(
   for (const channel of channels) {
     for (let n = 0; n < each; n++) {
       const id = await publishNext(broadcaster, channel);
-      ids[channel] = { hash: hashChannel(channel), prefix: id.slice(0, id.lastIndexOf('-') + 1) };
+      const positions = [...(ids[channel]?.positions ?? []), id];
+      ids[channel] = { hash: hashChannel(channel), prefix: id.slice(0, id.lastIndexOf('-') + 1), positions };
     }
   }
   return ids;

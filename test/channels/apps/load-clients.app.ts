@@ -2,7 +2,7 @@ import { request, type ClientRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { obey } from '../../support/child-commands.js';
 import { until } from '../../support/until.js';
-import { DerivedReader, type ChannelIds, type DerivedVerdict } from '../derived-events.js';
+import { DerivedReader, withoutSeals, type ChannelIds, type DerivedVerdict } from '../derived-events.js';
 import { seeded } from '../oracle.js';
 
 export interface LoadPlan {
@@ -19,6 +19,9 @@ export interface LoadResult extends DerivedVerdict {
   readonly finished: number;
 }
 
+/** Positions that some client has seen: nobody can come with another. */
+const seen = new Map<string, string>();
+
 class LoadClient extends DerivedReader {
   private current: ClientRequest | undefined;
   private readonly path: string;
@@ -28,7 +31,7 @@ class LoadClient extends DerivedReader {
     channels: readonly string[],
     ids: LoadPlan['ids'],
   ) {
-    super(channels, ids);
+    super(channels, ids, seen);
     this.path = `/feed?channels=${channels.join()}`;
   }
 
@@ -62,6 +65,15 @@ async function arrive({ url, ids, preloaded, clients: count, arriveMs }: LoadPla
   const random = seeded(count);
   const names = Object.keys(ids);
   const newest = new Map(names.map((name) => [name, preloaded]));
+  for (const { positions = [] } of Object.values(ids)) {
+    for (const position of positions) seen.set(withoutSeals(position)!, position);
+  }
+  /** So many events of a channel that somebody knows the position behind them. */
+  const anywhere = (name: string) => {
+    let n = random(newest.get(name)!) + 1;
+    while (!seen.has(`${ids[name]!.prefix}${n}`)) n--;
+    return n;
+  };
   const began = performance.now();
   for (let i = 0; i < count; i++) {
     while (performance.now() - began < (i * arriveMs) / count) await delay(1);
@@ -72,7 +84,7 @@ async function arrive({ url, ids, preloaded, clients: count, arriveMs }: LoadPla
       for (const [name, n] of one.newest()) newest.set(name, Math.max(n, newest.get(name)!));
     }
     // One of ten comes without an id.
-    if (i % 10 !== 1) client.begin([...chosen].map((name) => random(newest.get(name)! + 1)));
+    if (i % 10 !== 1) client.begin([...chosen].map(anywhere));
     clients.push(client);
     client.connect();
     if (i % 4 === 3) {
