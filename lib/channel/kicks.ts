@@ -1,5 +1,5 @@
 import { isSignalling } from '../backplane/abilities.js';
-import type { SseBackplane } from '../backplane/backplane.js';
+import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { Connection } from '../connection/connection.js';
@@ -92,7 +92,7 @@ export class Kicks {
   ): number {
     const why = closeReason('kicked', reason);
     const end = (connection: Connection) =>
-      connection.end(why, event === undefined ? undefined : encodeEvent(event, connection.options));
+      connection.end(why, event === undefined ? undefined : lastText(event, connection));
     const applies = (connection: Connection) => connection.arrivedAt <= before && isMeant(connection);
     this.remembered.add(applies, end);
     let count = 0;
@@ -103,4 +103,8 @@ export class Kicks {
     }
     return count;
   }
+}
+
+function lastText({ type, data, retry, comment }: SseBackplaneEvent, { options }: Connection): string {
+  return encodeEvent({ type, data, retry, comment }, options);
 }
