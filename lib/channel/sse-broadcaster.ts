@@ -110,7 +110,7 @@ export class SseBroadcaster {
       const position = this.store(name, stored, key);
       return typeof position === 'string' ? Promise.resolve(result(position)) : position.then(result);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
