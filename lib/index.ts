@@ -16,17 +16,20 @@ export {
 } from './backplane/backplane.js';
 export type { SseGapReason } from './backplane/gap-reason.js';
 export type { SseChannelOptions, SseChannelRule, SseSlowClient } from './channel/channel-options.js';
-export { defineChannel, type SseChannel, type SseChannelEvent, type SseEventMap } from './channel/define-channel.js';
+export {
+  defineChannel,
+  type SseChannel,
+  type SseChannelEvent,
+  type SseChannelRef,
+  type SseEventMap,
+  type SseEventOf,
+  type SseStoredEventOf,
+} from './channel/define-channel.js';
 export type { SseTags } from './channel/kick-message.js';
 export type { SseDisconnectOptions } from './channel/kicks.js';
 export type { SseProduction } from './channel/production.js';
 export type { SseProduceOptions } from './channel/productions.js';
-export {
-  SseBroadcaster,
-  type SseChannelRef,
-  type SseHistoryQuery,
-  type SsePublishOptions,
-} from './channel/sse-broadcaster.js';
+export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './channel/sse-broadcaster.js';
 export type { SseFrom } from './channel/place.js';
 export type {
   SseJoinOptions,
@@ -38,8 +41,9 @@ export type {
 export type { SseStoredEvent } from './channel/stored-event.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
-export { SseConnection, type SseCloseOptions } from './connection/sse-connection.js';
+export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
+export type { SseDecorator, SseHandlerAnswer } from './http/handler-return.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
 export type { SseErrorEvent, SseRouteOptions, SseStreamOptions } from './http/route-options.js';
 export { SseClient } from './http/sse-client.decorator.js';

@@ -5,12 +5,12 @@ import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { SseError } from '../protocol/sse-error.js';
-import { toEventInit, type SseEventLike, type SseValuesAs } from '../protocol/sse-event-like.js';
+import { toEventInit, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelOptions } from './channel-options.js';
 import { ChannelSet } from './channel-set.js';
-import type { SseChannel, SseChannelEvent, SseEventMap } from './define-channel.js';
+import type { SseChannel, SseChannelRef, SseEventMap, SseEventOf, SseStoredEventOf } from './define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { Memberships } from './memberships.js';
@@ -26,9 +26,6 @@ const EXISTS_PAGE = 10;
 
 /** The store remembers keys for a while, each beside the name of its channel. */
 const MAX_KEY_BYTES = 128;
-
-/** A channel by its name, or as `defineChannel()` made it. */
-export type SseChannelRef = string | SseChannel<SseEventMap>;
 
 export interface SsePublishOptions {
   /**
@@ -92,13 +89,11 @@ export class SseBroadcaster {
    * @throws {SseError} at once, for an event, a channel's name or a key that is not valid; nothing is stored then
    * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`, `SSE_TOO_MANY_CHANNELS` or `SSE_CLOSED`
    */
-  publish<Events extends SseEventMap>(
-    channel: SseChannel<Events>,
-    event: SseChannelEvent<Events>,
-    options?: SsePublishOptions,
-  ): Promise<SseStoredEvent>;
-  publish(channel: string, event: SseEventLike, options?: SsePublishOptions): Promise<SseStoredEvent>;
-  publish(channel: SseChannelRef, event: unknown, { key }: SsePublishOptions = {}): Promise<SseStoredEvent> {
+  publish<Channel extends SseChannelRef>(
+    channel: Channel,
+    event: SseEventOf<Channel>,
+    { key }: SsePublishOptions = {},
+  ): Promise<SseStoredEvent> {
     const name = nameOf(channel);
     const stored = toStored(toEventInit(event), this.options.serialize);
     if (key !== undefined) this.checkKey(key);
@@ -119,13 +114,22 @@ export class SseBroadcaster {
    *
    * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`; `SSE_CLOSED` once the application has closed
    */
-  subscribe(channels: SseChannelRef | readonly SseChannelRef[], options: SseSubscribeOptions = {}): SseSubscription {
+  // By itself, so that the compiler reads `type: 'created'` in what a snapshot returns as that type, not as any text.
+  subscribe<Events extends SseEventMap>(
+    channel: SseChannel<Events>,
+    options?: SseSubscribeOptions<SseChannel<Events>>,
+  ): SseSubscription;
+  subscribe<Channel extends SseChannelRef>(
+    channels: Channel | readonly Channel[],
+    options?: SseSubscribeOptions<Channel>,
+  ): SseSubscription;
+  subscribe(channels: SseChannelRef | readonly SseChannelRef[], options?: unknown): SseSubscription {
     const names = [
       ...new Set((Array.isArray(channels) ? (channels as SseChannelRef[]) : [channels as SseChannelRef]).map(nameOf)),
     ];
     checkChannelCount(names.length);
     if (this.isClosed) throw closed();
-    const { from, snapshot, ...hooks } = options;
+    const { from, snapshot, ...hooks } = (options ?? {}) as SseSubscribeOptions;
     return new SseSubscription(this.set, {
       ...hooks,
       names,
@@ -142,6 +146,10 @@ export class SseBroadcaster {
   }
 
   /** Events that are kept, oldest first. Empty when `after` is not known any more. */
+  history<Channel extends SseChannelRef>(
+    channel: Channel,
+    query?: SseHistoryQuery,
+  ): Promise<SseStoredEventOf<Channel>[]>;
   async history(channel: SseChannelRef, { after, limit = 100 }: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
     const name = nameOf(channel);
     integerOption('limit', limit, 1, 10_000);

@@ -2,24 +2,24 @@ import { FEED, type FeedSource } from '../connection/feed-source.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
-import type { SseEventLike } from '../protocol/sse-event-like.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
+import type { SseChannelRef, SseEventOf, SseStoredEventOf } from './define-channel.js';
 import type { SseFrom } from './place.js';
 import type { SnapshotPlan } from './snapshot-loads.js';
-import type { SseStoredEvent } from './stored-event.js';
 import { checkChannelCount, checkFrom } from './subscription-checks.js';
 import { SubscriptionFeed } from './subscription-feed.js';
 
 /** Makes the state that a client starts from. An event without an id: the channel gives ids. */
-export type SseSnapshotLoader = () => SseEventLike | Promise<SseEventLike>;
+export type SseSnapshotLoader<Channel extends SseChannelRef = string> = () =>
+  SseEventOf<Channel> | Promise<SseEventOf<Channel>>;
 
 /**
  * A snapshot that is the same for all who subscribe to the same channels: those who need it at the same moment get it from
  * one call.
  */
-export interface SseSharedSnapshot {
-  readonly load: SseSnapshotLoader;
+export interface SseSharedSnapshot<Channel extends SseChannelRef = string> {
+  readonly load: SseSnapshotLoader<Channel>;
   /** What it depends on beside the channels, e.g. the tenant: it is shared by those with the same key. @default '' */
   readonly key?: string;
   /** How long after it was made it is still given to others, in milliseconds. What came since follows it. @default 0 */
@@ -27,7 +27,7 @@ export interface SseSharedSnapshot {
 }
 
 /** What one subscription decides. */
-export interface SseSubscribeOptions {
+export interface SseSubscribeOptions<Channel extends SseChannelRef = string> {
   /**
    * Where a client begins in a channel that its id says nothing of: because it brings none, or because the channel was
    * added while it was away. With what comes (`'live'`), with the oldest event that is kept (`'earliest'`), behind an
@@ -41,12 +41,12 @@ export interface SseSubscribeOptions {
    * while it is being made is kept for the client, up to `buffer.maxBytes` beyond the history, and sent after it, so that
    * nothing falls in between.
    */
-  snapshot?: SseSnapshotLoader | SseSharedSnapshot;
+  snapshot?: SseSnapshotLoader<Channel> | SseSharedSnapshot<Channel>;
   /**
    * Whether the client gets an event. It sees the event as it is stored, the same on every node. What is left out still
    * moves the client's position.
    */
-  filter?: (event: SseStoredEvent) => boolean;
+  filter?: (event: SseStoredEventOf<Channel>) => boolean;
   /**
    * Told of each connection that starts to be fed. What it returns is not used, and a promise not waited for; a failure,
    * also of its promise, ends the stream.

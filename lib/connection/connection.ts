@@ -6,7 +6,7 @@ import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './clos
 import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Outgoing, type ConnectionState } from './outgoing.js';
-import type { SseCloseOptions } from './sse-connection.js';
+import type { SseCloseOptions, SseContext, SseRequest } from './sse-connection.js';
 import type { Writer } from './writer.js';
 
 /**
@@ -70,11 +70,11 @@ export class Connection extends Outgoing {
   /** It ends when its feed has delivered what was accepted before. */
   private ending: Ending | undefined;
   private closure: { promise: Promise<SseCloseReason>; resolve: (reason: SseCloseReason) => void } | undefined;
-  private tags: Record<string, unknown> | undefined;
+  private tags: SseContext | undefined;
 
   constructor(
     host: ConnectionHost,
-    readonly request: unknown,
+    readonly request: SseRequest,
     readonly lastEventId: string | undefined,
     options: ConnectionOptions,
   ) {
@@ -119,7 +119,7 @@ export class Connection extends Outgoing {
     return this.ending !== undefined;
   }
 
-  get context(): Record<string, unknown> {
+  get context(): SseContext {
     return (this.tags ??= {});
   }
 

@@ -12,6 +12,30 @@ export interface SseCloseOptions {
 }
 
 /**
+ * The application's tags of a connection. To give them types, add to it:
+ *
+ * @example
+ * declare module 'nestjs-event-stream' {
+ *   interface SseContext { userId?: string }
+ *   interface SseRequest extends FastifyRequest {}
+ * }
+ *
+ * @publicApi
+ */
+export interface SseContext {
+  [tag: string]: unknown;
+}
+
+/**
+ * The request of a connection, as the platform's handlers see it. Empty, since the platform is the application's affair:
+ * add to it as to {@link SseContext}.
+ *
+ * @publicApi
+ */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- to be added to
+export interface SseRequest {}
+
+/**
  * One client's stream, as the application sees it: injected with `@SseClient()`, listed by `SseConnections`.
  *
  * @publicApi
@@ -24,7 +48,7 @@ export abstract class SseConnection {
   /** Aborted when the connection ends, or must soon end, with the `SseCloseReason` as its `reason`. */
   abstract readonly signal: AbortSignal;
   /** The request, as the platform's handlers see it (Express `Request`, Fastify `FastifyRequest`). */
-  abstract readonly request: unknown;
+  abstract readonly request: SseRequest;
   /** When the headers were sent, in milliseconds since the epoch; `undefined` until then. */
   abstract readonly openedAt: number | undefined;
   /** Bytes of the body handed to the socket so far. */
@@ -36,7 +60,7 @@ export abstract class SseConnection {
   /** Bytes accepted for this client that the kernel has not taken yet. */
   abstract readonly bufferedBytes: number;
   /** The application's own tags, e.g. `{ userId }`. Empty at first. */
-  abstract readonly context: Record<string, unknown>;
+  abstract readonly context: SseContext;
   /** Resolves, and never rejects, when the last byte is gone or the peer is. */
   abstract readonly closed: Promise<SseCloseReason>;
 

@@ -1,6 +1,7 @@
 import { HttpCode, RequestMethod, Res, UseGuards, applyDecorators, RequestMapping } from '@nestjs/common';
 import { NEST_METADATA, parametersOf } from './internals.js';
 import { requestOf } from './request-word.js';
+import type { SseDecorator } from './handler-return.js';
 import { resolveStreamOptions, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
 import { SseGuard } from './sse.guard.js';
 import { SSE_ROUTE_METADATA } from './stream-routes.js';
@@ -23,7 +24,7 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  * @publicApi
  */
-export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}): MethodDecorator {
+export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}): SseDecorator {
   const { method = RequestMethod.GET } = options;
   // What is wrong is told at start-up, with the line of the decorator in its stack, not with the first request.
   resolveStreamOptions(STREAM_DEFAULTS, options);

@@ -1,20 +1,46 @@
 // Checked by `npm run typecheck`, never run: each line after a directive must fail to compile.
-import { defineChannel, type SseBroadcaster } from '../../lib/index.js';
+import { defineChannel, type SseBroadcaster, type SseChannelRef, type SseStoredEvent } from '../../lib/index.js';
 
 declare const broadcaster: SseBroadcaster;
 
 const orders = defineChannel<{ created: { id: string; total: number }; cancelled: { id: string } }>('orders');
 
+interface UserEvents {
+  joined: { name: string };
+  left: undefined;
+}
+/** An interface has no index signature, and needs none. */
+const users = defineChannel<UserEvents>('users');
+
 void broadcaster.publish(orders, { type: 'created', data: { id: '1', total: 2 } });
 void broadcaster.publish(orders, { type: 'cancelled', data: { id: '1' }, retry: 1_000 });
+void broadcaster.publish(users, { type: 'joined', data: { name: 'Ann' } });
 void broadcaster.subscribe(orders);
 void broadcaster.subscribe([orders, 'user.7']);
 void broadcaster.publish('free', { data: 1 });
+void broadcaster.publish('free', 'text');
 void broadcaster.publish(orders, { type: 'created', data: { id: '1', total: 2 } }, { key: 'order-1' });
-void broadcaster.subscribe(orders, { filter: ({ type, data }) => type === 'created' && data !== undefined });
-void broadcaster.history(orders).then((events) => events.map(({ id, type, data }) => [id, type?.length, data?.length]));
+void broadcaster.subscribe(orders, { filter: ({ type, data }) => type === 'created' && data.includes('7') });
+void broadcaster.history(orders).then((events) => events.map(({ id, type, data }) => [id, type.length, data.length]));
+void broadcaster.history('free').then((events) => events.map(({ id, type, data }) => [id, type?.length, data?.length]));
 void broadcaster.produce(orders, ['text']).then((production) => production.stop());
 void broadcaster.exists(orders).then((exists) => exists && broadcaster.subscribers(orders) > 0);
+
+// A channel that is known when the program runs only takes what any channel takes.
+declare const someChannel: string;
+declare const anyOfThem: SseChannelRef;
+void broadcaster.publish(someChannel, { type: 'deleted', data: 1 });
+void broadcaster.subscribe(anyOfThem, { snapshot: () => 'state', filter: ({ type }) => type === 'anything' });
+
+// Snapshots of a typed channel are its events; beside a channel of any events they are any.
+void broadcaster.subscribe(orders, { snapshot: () => ({ type: 'created', data: { id: '1', total: 2 } }) });
+void broadcaster.subscribe(orders, {
+  snapshot: { load: async () => Promise.resolve({ type: 'cancelled' as const, data: { id: '1' } }), shareForMs: 1_000 },
+});
+void broadcaster.subscribe([orders, users], { filter: ({ type }) => type === 'created' || type === 'left' });
+void broadcaster.subscribe([orders, 'user.7'], { snapshot: () => ({ type: 'state', data: [] }) });
+// What else is in the store can be looked at by saying so.
+void broadcaster.subscribe(orders, { filter: ({ type }: SseStoredEvent) => type !== 'error' });
 
 // Hooks may return anything, and be asynchronous: what `Set.add()` returns is no mistake.
 const online = new Set<string>();
@@ -39,8 +65,18 @@ void broadcaster.publish(orders, { id: '1', total: 2 });
 void broadcaster.publish(orders, { type: 'cancelled', data: { id: '1', total: 2 } });
 // @ts-expect-error text is no event of this channel
 void broadcaster.publish(orders, 'created');
+// @ts-expect-error a type that the interface does not have
+void broadcaster.publish(users, { type: 'created', data: { name: 'Ann' } });
 // @ts-expect-error what is stored is text: it is not parsed for filters
 void broadcaster.subscribe(orders, { filter: ({ data }) => data.total > 1 });
+// @ts-expect-error a filter that looks for a type that never comes
+void broadcaster.subscribe(orders, { filter: ({ type }) => type === 'creatd' });
+// @ts-expect-error a snapshot that is no event of the channel
+void broadcaster.subscribe(orders, { snapshot: () => ({ type: 'state', data: [] }) });
+// @ts-expect-error nor is one that is shared
+void broadcaster.subscribe(orders, { snapshot: { load: () => ({ type: 'created', data: {} }) } });
+// @ts-expect-error history of a type that the channel does not have
+void broadcaster.history(orders).then(([first]) => first?.type === 'deleted');
 // @ts-expect-error a filter that answers later would let everything through
 void broadcaster.subscribe(orders, { filter: () => Promise.resolve(false) });
 // @ts-expect-error no channel

@@ -31,7 +31,7 @@ class FailingHandlers {
   }
   @Sse('undefined') undefined() {}
   @Sse('number') number() {
-    return 5;
+    return 5 as never;
   }
   @Sse('promise-of-undefined') async promiseOfUndefined() {}
   @Sse('bad-options') badOptions() {

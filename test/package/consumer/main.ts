@@ -7,15 +7,28 @@ import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Sse, SseModule, type SseEventInit } from 'nestjs-event-stream';
+import { Sse, SseClient, SseConnection, SseModule, type SseEventInit } from 'nestjs-event-stream';
 import { RedisBackplane, type SseRedisOptions } from 'nestjs-event-stream/redis';
 import { backplaneContract } from 'nestjs-event-stream/testing';
 import { from, type Observable } from 'rxjs';
 
+/** The application's own types of what a connection carries. */
+declare module 'nestjs-event-stream' {
+  interface SseContext {
+    userId?: string;
+  }
+  interface SseRequest {
+    readonly url: string;
+  }
+}
+
 @Controller()
 class NumbersController {
   @Sse('numbers')
-  numbers(): Observable<SseEventInit> {
+  numbers(@SseClient() connection: SseConnection): Observable<SseEventInit> {
+    connection.context.userId = connection.request.url;
+    // @ts-expect-error a tag of another type
+    connection.context.userId = 7;
     return from([1, 2, 3].map((n) => ({ type: 'number', id: String(n), data: { n } })));
   }
 }
