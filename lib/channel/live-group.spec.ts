@@ -71,6 +71,22 @@ describe('LiveGroup', () => {
 
   const groupOf = (...names: string[]): LiveGroup => set.groupOf(names.map((name) => set.get(name)));
 
+  it('writes a burst in slices, so that a reader whose socket is full holds one of them', async () => {
+    const group = groupOf('a');
+    const readers = [new Reader(3), new Reader(Infinity)];
+    for (const reader of readers) group.join(reader);
+    for (let n = 0; n < 100; n++) publish('a', `${n}`.padEnd(10_000, '.'));
+    await nextTick();
+    const [full, other] = readers as [Reader, Reader];
+    for (const write of [...full.writes, ...other.writes]) {
+      expect((write as SharedBytes).bytes?.('\n').length ?? write.toString().length).toBeLessThan(65_536 + 10_100);
+    }
+    expect(other.events).toBe(100);
+    expect(full.writes).toHaveLength(3);
+    // It goes on exactly behind what it has.
+    expect(full.cursors).toEqual([full.events]);
+  });
+
   it('writes the same bytes to all its readers, whatever the number of channels', async () => {
     const readers = [new Reader(), new Reader()];
     for (const reader of readers) expect(groupOf('a', 'b').join(reader)).toBe(true);

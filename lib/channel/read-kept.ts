@@ -1,5 +1,6 @@
-import type { SseBackplane } from '../backplane/backplane.js';
+import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import type { EventLog } from '../log/event-log.js';
+import type { Frame } from '../protocol/frame.js';
 import { readFrame, storedFrame, type SseStoredEvent } from './stored-event.js';
 
 /** What is kept of a channel: an event that clients hear of, or what says that a life of the channel is going on. */
@@ -18,13 +19,46 @@ export interface KeptEntry {
  * Reading drops nothing: it may be a filter that reads, and others are on their way through the log.
  */
 export function* readLog(log: EventLog, after?: string): Generator<SseStoredEvent, void> {
-  const oldest = log.oldest(performance.now());
-  const from = after === undefined ? oldest : (log.cursorAfter(after) ?? -1);
-  if (from < oldest) return;
-  for (let number = from; number < log.next; number++) {
+  for (let number = firstOf(log, after); number < log.next; number++) {
     const event = eventOf(readFrame(log.frameAt(number), log.positionAt(number)));
     if (event) yield event;
   }
+}
+
+function firstOf(log: EventLog, after: string | undefined): number {
+  const oldest = log.oldest(performance.now());
+  const from = after === undefined ? oldest : (log.cursorAfter(after) ?? -1);
+  return from < oldest ? log.next : from;
+}
+
+function keptOf(log: EventLog, after: string | undefined): { readonly frame: Frame; readonly position: string }[] {
+  const from = firstOf(log, after);
+  return Array.from({ length: log.next - from }, (_, n) => ({
+    frame: log.frameAt(from + n),
+    position: log.positionAt(from + n),
+  }));
+}
+
+/** How long reading what is kept may keep others from the event loop at a time, in milliseconds. */
+const TURN_MS = 2;
+
+/** Bytes that are asked of the store at a time. */
+const PAGE_BYTES = 1_048_576;
+
+/** As {@link readLog}, in turns: reading ten thousand events takes a while. They are those of the moment of the call. */
+export async function readLogInTurns(
+  log: EventLog,
+  after: string | undefined,
+  limit: number,
+): Promise<SseStoredEvent[]> {
+  const events: SseStoredEvent[] = [];
+  let turnEnds = performance.now() + TURN_MS;
+  for (const { frame, position } of keptOf(log, after)) {
+    const event = eventOf(readFrame(frame, position));
+    if (event && events.push(event) === limit) break;
+    if (performance.now() >= turnEnds) turnEnds = await nextTurn();
+  }
+  return events;
 }
 
 /**
@@ -38,11 +72,13 @@ export async function* readStore(
   page: number,
   after?: string,
 ): AsyncGenerator<KeptEntry, void> {
+  let turnEnds = performance.now() + TURN_MS;
   for (let from = after; ;) {
-    const { entries } = await backplane.read(channel, from, page);
+    const { entries } = await backplane.read(channel, from, page, PAGE_BYTES);
     for (const { position, event } of entries) {
+      if (performance.now() >= turnEnds) turnEnds = await nextTurn();
       yield {
-        event: eventOf(readFrame(storedFrame(event, position), position)),
+        event: readStored(event, position),
         isStart: event.kind === 'start',
         isEnd: event.kind === 'end',
       };
@@ -54,6 +90,21 @@ export async function* readStore(
   }
 }
 
+/** Anyone with access to the store may have written it: what no event can be made of is none. */
+function readStored(event: SseBackplaneEvent, position: string): SseStoredEvent | undefined {
+  try {
+    return eventOf(readFrame(storedFrame(event, position), position));
+  } catch {
+    return undefined;
+  }
+}
+
 function eventOf(event: SseStoredEvent): SseStoredEvent | undefined {
   return event.type === undefined && event.data === undefined ? undefined : event;
+}
+
+/** Lets others have the event loop. @returns when this turn is over */
+async function nextTurn(): Promise<number> {
+  await new Promise(setImmediate);
+  return performance.now() + TURN_MS;
 }

@@ -16,7 +16,7 @@ import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { Memberships } from './memberships.js';
 import type { SseProduction } from './production.js';
 import { Productions, type SseProduceOptions } from './productions.js';
-import { readLog, readStore } from './read-kept.js';
+import { readLog, readLogInTurns, readStore } from './read-kept.js';
 import { SseSubscription, type SseJoinOptions, type SseSubscribeOptions } from './sse-subscription.js';
 import { readFrame, toStored, type SseStoredEvent } from './stored-event.js';
 import { checkChannelCount, resolveFrom, resolveSnapshot } from './subscription-checks.js';
@@ -163,8 +163,7 @@ export class SseBroadcaster {
       return events;
     }
     const log = this.set.find(name)?.log;
-    for (const event of log ? readLog(log, after) : []) if (events.push(event) === limit) break;
-    return events;
+    return log ? await readLogInTurns(log, after, limit) : [];
   }
 
   /**

@@ -233,8 +233,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     while (!this.places.every((place) => this.isDone(place))) {
       for (const place of this.places) {
         while (!this.isDone(place)) {
+          if (!this.channels.pace.hasTime) return this.defer();
           if (!this.advance(place)) return;
-          if (!this.isDone(place) && !this.channels.pace.hasTime) return this.defer();
         }
       }
     }
