@@ -116,12 +116,12 @@ export class SseSubscription implements FeedSource {
     await Promise.all(this.open.map((feed) => feed.leave(name)));
   }
 
-  [FEED](connection: Connection, end: StreamEnd): void {
+  [FEED](connection: Connection, end: StreamEnd): Promise<void> | undefined {
     this.set.checkRoom(this.plan.names);
     const feed = new SubscriptionFeed(connection, this.set, this.plan, end);
     if (this.feeds.length >= this.pruneAt) this.pruneAt = 2 * Math.max(4, this.open.length);
     this.feeds.push(feed);
-    feed.start();
+    return feed.start();
   }
 
   /** A subscription may be returned for many requests. */

@@ -24,6 +24,9 @@ import type { SubscriptionPlan } from './sse-subscription.js';
  */
 const DELIVER_WITHIN_MS = 5_000;
 
+/** How long the headers of a client that comes back wait for what the backplane says of its channels, in milliseconds. */
+const BEGIN_WITHIN_MS = 1_000;
+
 /** How many events a filter is asked about before the time is looked at. */
 const FILTERED_AT_ONCE = 32;
 
@@ -68,6 +71,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   /** Nothing is sent until it is known where that end is. */
   private isHeld = false;
   private delivered: (() => void) | undefined;
+  private begun: (() => void) | undefined;
   /** A snapshot was sent, and what came while it was made was not. */
   private isBehindSnapshot = false;
   /** The log keeps what comes for this reader. */
@@ -89,20 +93,31 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     return this.state === 'stopped';
   }
 
-  start(): void {
+  /** @returns when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
+  start(): Promise<void> | undefined {
     for (const { channel } of this.places) channel.watch(this);
     this.connection.attach(this);
-    if (this.isStopped) return;
+    if (this.isStopped) return undefined;
     this.isAnnounced = true;
     this.follow(this.plan.onSubscribe?.(this.connection));
     this.channels.onFeed?.(this);
     this.pump();
+    if (this.hasBegun || this.isStopped || this.connection.lastEventId === undefined) return undefined;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, BEGIN_WITHIN_MS);
+      this.begun = () => {
+        clearTimeout(timer);
+        this.begun = undefined;
+        resolve();
+      };
+    });
   }
 
   stop(): void {
     if (this.isStopped) return;
     this.enter('stopped');
     this.delivered?.();
+    this.begun?.();
     this.channels.reader.leave(this);
     this.channels.pages.leave(this);
     this.channels.pace.forget(this);
@@ -220,6 +235,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
       this.failed(error);
     }
+    if (this.hasBegun) this.begun?.();
     if (!this.is('moving')) return;
     if (!this.hasBegun) this.enter('starting');
     else this.enter(this.connection.isWritable ? 'following' : 'blocked');

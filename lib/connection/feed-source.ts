@@ -8,8 +8,12 @@ import type { StreamEnd } from './stream-end.js';
  * @internal
  */
 export interface FeedSource {
-  /** Starts to feed `connection`, or, when it can not, ends it with `source_failed`. Called once for each connection. */
-  [FEED](connection: Connection, end: StreamEnd): void;
+  /**
+   * Starts to feed `connection`, or, when it can not, ends it with `source_failed`. Called once for each connection.
+   *
+   * @returns a promise that resolves, within a second, when it is known whether there is a stream at all: headers wait for it
+   */
+  [FEED](connection: Connection, end: StreamEnd): Promise<void> | undefined;
 }
 
 /** @internal */

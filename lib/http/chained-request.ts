@@ -112,7 +112,7 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
     const { connection } = this;
     return new Observable((subscriber) => {
       const before = connection.attach(undefined);
-      feed[FEED](connection, this.end);
+      void feed[FEED](connection, this.end);
       void connection.closed.then(({ code, error }) => {
         if (code === 'source_failed') subscriber.error(error);
         else subscriber.complete();

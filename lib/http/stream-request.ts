@@ -158,9 +158,12 @@ export class StreamRequest implements Opening, TakenRequest {
       const status = this.status ?? exchange.status;
       return this.finishHeaders(() => exchange.answerHead(status, options, this.overrides));
     }
-    if (isFeedSource(source)) source[FEED](connection, this.end);
+    let pending: Promise<void> | undefined;
+    if (isFeedSource(source)) pending = source[FEED](connection, this.end);
     else new SourceFeed(connection, source, this.end).start();
-    if (options.commit === 'immediately' && connection.state === 'opening') setImmediate(commitNow, connection);
+    if (options.commit !== 'immediately' || connection.state !== 'opening') return;
+    if (pending) void pending.then(() => commitNow(connection));
+    else setImmediate(commitNow, connection);
   }
 
   /** Takes what came too late: nobody waits for it, but it may hold something. */

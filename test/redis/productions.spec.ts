@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
+import { open } from '../support/client.js';
 import { describeWith } from '../support/external.js';
 import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 import { startRedisApp, type RedisApp } from './two-apps.js';
 
 describeWith('redis-server', 'what is produced into a channel on Redis, by one of two nodes,', (path) => {
@@ -34,16 +36,45 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
     const production = await nodes[0]!.broadcaster.produce(
       'answer',
       (function* () {
-        for (let n = 0; n < 10_000; n++) yield `token ${n}`;
+        for (let n = 0; n < 3_000; n++) yield `token ${n}`;
       })(),
     );
     const joined = await nodes[1]!.follow('/feed/answer?from=earliest');
-    const expected = Array.from({ length: 10_000 }, (_, n) => `token ${n}`);
+    const expected = Array.from({ length: 3_000 }, (_, n) => `token ${n}`);
     expect((await joined.rest()).map(({ data }) => data)).toEqual(expected);
     await production.done;
     for (const node of nodes) {
       const late = await node.follow('/feed/answer?from=earliest');
       expect((await late.rest()).map(({ data }) => data)).toEqual(expected);
+    }
+  });
+
+  // The headers left before the store had said that there was nothing more: the client got 200, and came again.
+  it('is answered 204 to who has all of it, also by a node that does not know the channel yet', async () => {
+    const production = await nodes[0]!.broadcaster.produce('answer', ['one']);
+    await production.done;
+    const client = await nodes[0]!.follow('/feed/answer?from=earliest');
+    await client.rest();
+    const id = [...client.text.matchAll(/^id: (.+)$/gm)].at(-1)![1]!;
+    for (const node of [nodes[1]!, nodes[0]!, nodes[1]!]) {
+      const again = await open(node.running, '/feed/answer', { headers: { 'Last-Event-ID': id } });
+      expect([again.status, again.text]).toEqual([204, '']);
+    }
+  });
+
+  it('opens a stream for who comes back while Redis is away', async () => {
+    const { id } = await nodes[0]!.broadcaster.publish('orders', 'one');
+    server.pause();
+    try {
+      const again = await open(nodes[1]!.running, '/feed/orders', { headers: { 'Last-Event-ID': id } });
+      expect(again.status).toBe(200);
+      server.resume();
+      await until(() => nodes[1]!.broadcaster.subscribers('orders') === 1);
+      await nodes[1]!.broadcaster.publish('orders', 'two', { key: 'two' });
+      expect(await again.event()).toMatchObject({ data: 'two' });
+      again.leave();
+    } finally {
+      server.resume();
     }
   });
 
