@@ -5,7 +5,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
-import { Outgoing, type ConnectionState } from './outgoing.js';
+import { ENDED_ELSEWHERE, Outgoing, type ConnectionState } from './outgoing.js';
 import type { SseCloseOptions, SseContext, SseRequest } from './sse-connection.js';
 import type { Writer } from './writer.js';
 
@@ -250,10 +250,7 @@ export class Connection extends Outgoing {
     if (this.state === 'closing' && finished && this.reason) this.finish(this.reason, false);
     else if (!finished) this.end(closeReason('client_left'));
     // An interceptor that gave up, for example, before there was a stream.
-    else
-      this.end(
-        closeReason(this.state === 'opening' ? 'source_failed' : 'client_left', 'the response was ended by other code'),
-      );
+    else this.end(closeReason(this.state === 'opening' ? 'source_failed' : 'client_left', ENDED_ELSEWHERE));
   }
 
   /** Cuts off a connection that is still there when the time to end it is over. */

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { LineEnding } from '../protocol/line-ending.js';
-import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
+import { pendingBytesOf, takenBytesOf } from './node-internals.js';
+import type { SharedBytes, Writer, WriteResult } from './writer.js';
 
 /**
  * HTTP/1.1, written straight to the socket: a frame is already a chunk, so one `socket.write` of a Buffer that all
@@ -34,20 +35,29 @@ export class DirectWriter implements Writer {
     this.socket.uncork();
   }
 
-  write(text: string, bytes: number): boolean {
+  write(text: string, bytes: number): WriteResult {
+    // On a kept-alive socket, bytes behind the last chunk are the beginning of somebody else's answer. Set within
+    // `res.end()`, whoever calls it; an event would come too late. `writableEnded` is the same behind a getter, which
+    // takes 0.18 µs here instead of 0.02: Express gives every response a hidden class of its own.
+    if (this.res.finished) return 'ended';
     // A socket whose peer half-closed is ended by Node before 'close'. Writing to it then would raise 'clientError',
     // which servers answer with a 400 in the middle of the body.
     if (!this.socket.writable) return true;
     return this.hasRoom(this.socket.write(`${bytes.toString(16)}\r\n${text}\r\n`));
   }
 
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): boolean {
+  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
+    if (this.res.finished) return 'ended';
     return !this.socket.writable || this.hasRoom(this.socket.write(shared.chunked(lineEnding)));
   }
 
   /** Node calls a large write too much even when the kernel has taken all of it at once. */
   private hasRoom(room: boolean): boolean {
     return room || this.socket.writableLength === 0;
+  }
+
+  progress(): number {
+    return takenBytesOf(this.socket) ?? -this.bufferedBytes;
   }
 
   onDrain(listener: () => void): void {
@@ -65,6 +75,7 @@ export class DirectWriter implements Writer {
   }
 
   destroy(): void {
-    this.socket.destroy();
+    // A response that is finished has given its socket back: another one may be under way on it.
+    if (this.res.socket === this.socket) this.socket.destroy();
   }
 }

@@ -1,6 +1,7 @@
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import type { LineEnding } from '../protocol/line-ending.js';
-import type { SharedBytes, Writer } from './writer.js';
+import { LongWrite, PIECE_BYTES } from './long-write.js';
+import type { SharedBytes, Writer, WriteResult } from './writer.js';
 
 /**
  * HTTP/2: the stream itself, without the compatibility layer. Flow control is the stream's own, so a client that does
@@ -11,13 +12,18 @@ import type { SharedBytes, Writer } from './writer.js';
 export class Http2Writer implements Writer {
   readonly isCorked = false;
   private readonly stream: ServerHttp2Stream;
+  /** There as long as a long write, or what came after it, has not been handed over. */
+  private long: LongWrite | undefined;
+  private sentBytes = 0;
+  private isEnding = false;
+  private waiting: (() => void) | undefined;
 
   constructor(private readonly res: Http2ServerResponse) {
     this.stream = res.stream;
   }
 
   get bufferedBytes(): number {
-    return this.stream.writableLength;
+    return this.stream.writableLength + (this.long?.byteLength ?? 0);
   }
 
   begin(): void {
@@ -28,30 +34,72 @@ export class Http2Writer implements Writer {
     // The session sends what has come together in a turn.
   }
 
-  write(text: string): boolean {
-    return !this.stream.writable || this.stream.write(text);
+  write(text: string, bytes: number): WriteResult {
+    const { stream } = this;
+    if (!stream.writable) return this.refuse();
+    this.sentBytes += bytes;
+    if (bytes <= PIECE_BYTES && !this.long) return stream.write(text);
+    return this.writeLong(Buffer.from(text));
   }
 
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): boolean {
-    return !this.stream.writable || this.stream.write(shared.bytes(lineEnding));
+  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
+    const { stream } = this;
+    if (!stream.writable) return this.refuse();
+    const bytes = shared.bytes(lineEnding);
+    this.sentBytes += bytes.length;
+    if (bytes.length <= PIECE_BYTES && !this.long) return stream.write(bytes);
+    return this.writeLong(bytes);
+  }
+
+  progress(): number {
+    return this.sentBytes - this.bufferedBytes;
   }
 
   onDrain(listener: () => void): void {
-    this.stream.once('drain', listener);
+    if (this.long) this.waiting = listener;
+    else this.stream.once('drain', listener);
   }
 
   offDrain(listener: () => void): void {
+    this.waiting = undefined;
     this.stream.removeListener('drain', listener);
   }
 
   end(): void {
+    this.isEnding = true;
     // By the response, not the stream: an answer to HEAD, which has no body to end, gets its 'close' only then.
     // The session outlives both; `ConnectionHub.closeSessions()` ends it when the server closes.
-    this.res.end();
+    if (!this.long) this.res.end();
   }
 
   destroy(): void {
+    this.long?.cancel();
+    this.long = this.waiting = undefined;
     // Not CANCEL: Node's own client, and others, take that for a clean end of the body.
     this.stream.close(/* INTERNAL_ERROR, RFC 9113 §7 */ 0x2);
+  }
+
+  /** A stream that the client has closed is not writable either; 'close' follows. */
+  private refuse(): WriteResult {
+    return this.stream.writableEnded && !this.stream.destroyed ? 'ended' : true;
+  }
+
+  private writeLong(bytes: Buffer): boolean {
+    if (this.long) {
+      this.long.add(bytes);
+      return false;
+    }
+    const long = new LongWrite(this.stream, () => this.longIsOver());
+    long.add(bytes);
+    if (long.start()) return true;
+    this.long = long;
+    return false;
+  }
+
+  private longIsOver(): void {
+    const { waiting } = this;
+    this.long = this.waiting = undefined;
+    if (this.isEnding) this.res.end();
+    else waiting?.();
   }
 }

@@ -4,7 +4,7 @@ import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Outbox } from './outbox.js';
 import { SseConnection } from './sse-connection.js';
-import type { SharedBytes, Writer } from './writer.js';
+import type { SharedBytes, Writer, WriteResult } from './writer.js';
 
 /**
  * `opening`: no byte left yet. `closing`: no more events are taken, what waits is delivered. `closed`: all is over.
@@ -18,6 +18,9 @@ const BATCH_LENGTH = 16_384;
 
 /** How much is handed to a socket that drains before looking again: a few milliseconds of a fast link. */
 const SLICE_BYTES = 65_536;
+
+/** The reason in words when a filter, a middleware or the handler itself has ended the response. @internal */
+export const ENDED_ELSEWHERE = 'the response was ended by other code';
 
 /**
  * What goes out to one client: the events of this turn, what waits while the client does not read, and their count. When
@@ -63,6 +66,11 @@ export abstract class Outgoing extends SseConnection {
   /** Bytes handed to the socket that the kernel has not taken. */
   get pendingBytes(): number {
     return this.writer?.bufferedBytes ?? 0;
+  }
+
+  /** A count that grows whenever the kernel takes bytes for this client. */
+  get progress(): number {
+    return this.writer?.progress() ?? 0;
   }
 
   /** Whether the next write goes to the socket at once. */
@@ -183,6 +191,7 @@ export abstract class Outgoing extends SseConnection {
     this.batch = '';
     this.batched = 0;
     if (writer && drained) writer.offDrain(drained);
+    if (writer?.isCorked) writer.flush();
     if (writer && destroy) writer.destroy();
     this.releaseWaiter();
   }
@@ -205,20 +214,30 @@ export abstract class Outgoing extends SseConnection {
     this.wrote(bytes, events, performance.now(), writer.write(text, bytes), writer);
   }
 
-  private wrote(bytes: number, events: number, now: number, room: boolean, writer: Writer): void {
-    this.bytesSent += bytes;
-    this.eventsSent += events;
-    this.lastWriteAt = now;
-    if (!room) {
+  private wrote(bytes: number, events: number, now: number, result: WriteResult, writer: Writer): void {
+    if (result !== true) {
+      if (result === 'ended') return this.endedElsewhere(writer);
       this.hold();
       if (this.drained) writer.onDrain(this.drained);
     }
+    this.bytesSent += bytes;
+    this.eventsSent += events;
+    this.lastWriteAt = now;
     this.watchPending(writer);
+  }
+
+  /** What other code has ended the response with is on its way, and nothing of it is cut off. */
+  private endedElsewhere(writer: Writer): void {
+    writer.flush();
+    this.writer = undefined;
+    this.end(closeReason('client_left', ENDED_ELSEWHERE));
   }
 
   /** What is corked has not been offered to the kernel yet: `flush()` looks after it. */
   private watchPending(writer: Writer): void {
-    if (!this.watched && writer.bufferedBytes > 0 && !writer.isCorked) this.host.watch(this);
+    if (this.watched || writer.isCorked) return;
+    // Behind compression a write may wait that no buffer of the response shows.
+    if (!this.isWritable || writer.bufferedBytes > 0) this.host.watch(this);
   }
 
   private drain(): void {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { LineEnding } from '../protocol/line-ending.js';
-import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
+import { pendingBytesOf, resetSocket, takenBytesOf } from './node-internals.js';
+import type { SharedBytes, Writer, WriteResult } from './writer.js';
 
 /**
  * Writes through `res.write`, whatever stands behind it: compression, HTTP/1.0, a pipelined response that waits for its
@@ -10,12 +11,18 @@ import { pendingBytesOf, type SharedBytes, type Writer } from './writer.js';
  */
 export class PlainWriter implements Writer {
   readonly isCorked = false;
+  private isEnding = false;
+  private waiting: (() => void) | undefined;
+  private drained: (() => void) | undefined;
+
   constructor(private readonly res: ServerResponse & { flush?: () => void }) {}
 
   get bufferedBytes(): number {
     const { res } = this;
     // `res.writableLength` already counts its socket's; the socket is asked for what libuv holds.
-    return res.socket ? Math.max(pendingBytesOf(res.socket), res.writableLength) : (res.writableLength ?? 0);
+    const buffered = res.socket ? Math.max(pendingBytesOf(res.socket), res.writableLength) : (res.writableLength ?? 0);
+    // What a layer in between, such as compression, still has is not counted anywhere.
+    return this.isEnding && !res.writableFinished ? Math.max(buffered, 1) : buffered;
   }
 
   begin(): void {
@@ -26,36 +33,64 @@ export class PlainWriter implements Writer {
     // Each write has left by itself.
   }
 
-  write(text: string): boolean {
+  write(text: string): WriteResult {
     return this.put(text);
   }
 
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): boolean {
+  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
     return this.put(shared.bytes(lineEnding));
   }
 
-  onDrain(listener: () => void): void {
-    this.res.once('drain', listener);
+  progress(): number {
+    return takenBytesOf(this.res.socket) ?? -this.bufferedBytes;
   }
 
-  offDrain(listener: () => void): void {
-    this.res.removeListener('drain', listener);
+  /**
+   * One listener for as long as the response lives: compression() takes 'drain' listeners for its own stream, and no
+   * `removeListener()` finds them there, not even that of `once()`.
+   */
+  onDrain(listener: () => void): void {
+    this.waiting = listener;
+    if (this.drained) return;
+    this.drained = () => {
+      const { waiting } = this;
+      this.waiting = undefined;
+      waiting?.();
+    };
+    this.res.on('drain', this.drained);
+  }
+
+  offDrain(): void {
+    this.letGo();
   }
 
   end(last: boolean): void {
     const { res } = this;
+    this.isEnding = true;
+    this.letGo();
     if (last) res.once('finish', () => res.socket?.destroySoon());
     res.end();
   }
 
   destroy(): void {
-    this.res.destroy();
+    const { res } = this;
+    this.letGo();
+    // Without chunks, as on HTTP/1.0, the body ends where the connection does: a FIN would look like its clean end.
+    if (!res.chunkedEncoding && res.socket) resetSocket(res.socket);
+    res.destroy();
   }
 
-  private put(chunk: string | Buffer): boolean {
+  private letGo(): void {
+    this.waiting = undefined;
+    if (this.drained) this.res.removeListener('drain', this.drained);
+    this.drained = undefined;
+  }
+
+  private put(chunk: string | Buffer): WriteResult {
     const { res } = this;
+    if (res.writableEnded) return 'ended';
     // See DirectWriter.write() for the half-closed peer. A pipelined response has no socket yet, and buffers.
-    if (res.destroyed || res.writableEnded || res.socket?.writable === false) return true;
+    if (res.destroyed || res.socket?.writable === false) return true;
     const room = res.write(chunk);
     // Compression keeps bytes back until it is asked for them.
     res.flush?.();

@@ -2,8 +2,8 @@ import { closeReason } from './close-reason.js';
 import type { Outgoing } from './outgoing.js';
 
 interface Progress {
-  /** What the kernel has taken so far: what was handed over less what is pending. */
-  taken: number;
+  /** The connection's `progress` when it last grew, and when that was seen. */
+  made: number;
   since: number;
 }
 
@@ -25,8 +25,7 @@ export class WriteStallWatch {
     const { writeTimeoutMs } = connection.options;
     if (writeTimeoutMs === false) return;
     connection.watched = true;
-    const taken = connection.bytesSent - connection.pendingBytes;
-    this.watched.set(connection, { taken, since: performance.now() });
+    this.watched.set(connection, { made: connection.progress, since: performance.now() });
     const everyMs = Math.min(LOOK_EVERY_MS, Math.ceil(writeTimeoutMs / 4));
     if (this.timer && everyMs >= this.everyMs) return;
     clearInterval(this.timer);
@@ -44,13 +43,12 @@ export class WriteStallWatch {
   private look(): void {
     const now = performance.now();
     for (const [connection, progress] of this.watched) {
-      const { pendingBytes } = connection;
+      const { progress: made } = connection;
       const { writeTimeoutMs } = connection.options;
-      const taken = connection.bytesSent - pendingBytes;
-      if (pendingBytes === 0 && connection.isWritable && connection.state === 'open') {
+      if (connection.pendingBytes === 0 && connection.isWritable && connection.state === 'open') {
         this.delete(connection);
-      } else if (taken > progress.taken) {
-        progress.taken = taken;
+      } else if (made > progress.made) {
+        progress.made = made;
         progress.since = now;
       } else if (writeTimeoutMs !== false && now - progress.since >= writeTimeoutMs) {
         connection.end(closeReason('write_timeout'));

@@ -1,5 +1,4 @@
 import type { LineEnding } from '../protocol/line-ending.js';
-import { writeQueueSizeOf } from './node-internals.js';
 
 /**
  * Bytes that many connections share: one allocation, however many sockets it goes to. A `Frame` is one, and so is
@@ -13,6 +12,14 @@ export interface SharedBytes {
   /** The same bytes as one HTTP/1.1 chunk (RFC 9112 §7.1). */
   chunked(lineEnding: LineEnding): Buffer;
 }
+
+/**
+ * What became of a write. `true`: there is room for more. `false`: it was taken, but wait for `onDrain` before the next.
+ * `'ended'`: other code (a filter, a middleware) has ended the response, so nothing was written.
+ *
+ * @internal
+ */
+export type WriteResult = boolean | 'ended';
 
 /**
  * How bytes reach one client. Chosen once, when the connection opens. The connection is its only caller: it never
@@ -33,13 +40,19 @@ export interface Writer {
   /** Nothing more is written for now. */
   flush(): void;
 
-  /** Writes whole frames, `bytes` long in UTF-8. `false`: they were taken, but wait for `onDrain` before the next. */
-  write(text: string, bytes: number): boolean;
+  /** Writes whole frames, `bytes` long in UTF-8. */
+  write(text: string, bytes: number): WriteResult;
 
   /** The same for shared bytes. */
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): boolean;
+  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult;
 
-  /** Calls `listener` at the next drain; `offDrain` takes it back. */
+  /**
+   * A count that grows whenever bytes for this client move on, also in the middle of one large write. Only what two looks
+   * at it have between them means something.
+   */
+  progress(): number;
+
+  /** Calls `listener`, once, at the next drain; `offDrain` takes it back. */
   onDrain(listener: () => void): void;
   offDrain(listener: () => void): void;
 
@@ -49,19 +62,6 @@ export interface Writer {
    */
   end(last: boolean): void;
 
-  /** Cuts the client off, with what it has not read. */
+  /** Cuts the client off, with what it has not read. It does not look like a clean end of the body. */
   destroy(): void;
-}
-
-/**
- * Bytes a socket holds back. `writableLength` counts a large buffer as a whole until its last byte is gone; libuv's
- * queue shrinks while it goes, so that a slow link that moves is told from a dead one.
- *
- * @internal
- */
-export function pendingBytesOf(socket: { readonly writableLength: number }): number {
-  const buffered = socket.writableLength;
-  if (buffered === 0) return 0;
-  const queued = writeQueueSizeOf(socket);
-  return queued === undefined ? buffered : buffered + queued;
 }
