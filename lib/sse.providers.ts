@@ -27,7 +27,7 @@ export const PROVIDERS: Provider[] = [
     },
     inject: [MODULE_OPTIONS, ModulesContainer],
   },
-  { provide: ConnectionHub, useFactory: () => new ConnectionHub() },
+  { provide: ConnectionHub, useFactory: () => new ConnectionHub((error) => logger.error(error)) },
   {
     provide: StreamRoutes,
     useFactory: (hub: ConnectionHub, { stream }: ResolvedOptions) => new StreamRoutes(hub, stream),

@@ -8,6 +8,8 @@ import type { Outgoing } from './outgoing.js';
  * @internal
  */
 export interface ConnectionHost {
+  /** Another number in each turn of the event loop. */
+  readonly turn: number;
   /** Takes a new connection into the registry, until `remove()`. @returns its number */
   add(connection: Connection): number;
   remove(connection: Connection, reason: SseCloseReason): void;
@@ -21,6 +23,8 @@ export interface ConnectionHost {
   opened(connection: Connection): void;
   /** All that an opening says of itself is written: from here on the connection may be ended. */
   committed(connection: Connection): void;
+  /** Ends a connection that throws while bytes are written to it, and tells of it. Never throws. */
+  broken(outgoing: Outgoing, error: unknown): void;
   /** Counts events that an overflow policy dropped. */
   dropped(events: number): void;
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Http2Session } from 'node:http2';
-import type { SseCloseCode, SseCloseReason } from './close-reason.js';
+import { closeReason, type SseCloseCode, type SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { Connection } from './connection.js';
 import type { Outgoing } from './outgoing.js';
 import { WriteStallWatch } from './write-stall.js';
+
+/** As it is when this file is loaded: with fake timers in a user's test no turn would end. */
+const { setImmediate } = globalThis;
 
 /**
  * The connections of one application, from the arrival of the request to the last byte, and what they share.
@@ -24,12 +27,29 @@ export class ConnectionHub implements ConnectionHost {
   /** Told of each of them after that: it may end the connection. */
   onCommit: ((connection: Connection) => void) | undefined;
 
-  private readonly stalls = new WriteStallWatch();
+  private readonly stalls = new WriteStallWatch((outgoing, reason) => this.endSafely(outgoing, reason));
   private readonly prefix = randomBytes(6).toString('hex');
   private unflushed: Outgoing[] = [];
   private emptied: (() => void) | undefined;
   private readonly sessions = new Set<Http2Session>();
   private retryText: (() => string) | undefined;
+  private turns = 0;
+  private isTurnKnown = false;
+
+  /** @param report told of what one connection throws, which is no reason to stop the others */
+  constructor(private readonly report: (error: unknown) => void) {}
+
+  /** Asked only while something waits for a client: turns that nobody asks for are not counted. */
+  get turn(): number {
+    if (!this.isTurnKnown) {
+      this.isTurnKnown = true;
+      setImmediate(() => {
+        this.isTurnKnown = false;
+        this.turns++;
+      });
+    }
+    return this.turns;
+  }
 
   /** Whether the application is closing: new arrivals are sent away. */
   get isDraining(): boolean {
@@ -73,11 +93,21 @@ export class ConnectionHub implements ConnectionHost {
 
   opened(connection: Connection): void {
     this.openedTotal++;
-    this.onOpen?.(connection);
+    this.attempt(() => this.onOpen?.(connection));
   }
 
   committed(connection: Connection): void {
-    this.onCommit?.(connection);
+    this.attempt(() => this.onCommit?.(connection));
+  }
+
+  broken(outgoing: Outgoing, error: unknown): void {
+    this.report(error);
+    this.endSafely(outgoing, closeReason('client_left', 'writing to the client failed', error));
+  }
+
+  /** Does `action` to each connection that there is now. What one throws is reported, and the others have their turn. */
+  each(action: (connection: Connection) => void): void {
+    for (const connection of [...this.all]) this.attempt(() => action(connection));
   }
 
   dropped(events: number): void {
@@ -103,7 +133,7 @@ export class ConnectionHub implements ConnectionHost {
       // Taken now: a session that has ended does not give its socket away any more.
       const { socket } = session;
       const cutOff = socket.destroySoon.bind(socket);
-      session.close();
+      this.attempt(() => session.close());
       const timer = setTimeout(() => session.destroyed && cutOff(), withinMs).unref();
       session.once('close', () => clearTimeout(timer));
     }
@@ -126,6 +156,24 @@ export class ConnectionHub implements ConnectionHost {
   private flush(): void {
     const unflushed = this.unflushed;
     this.unflushed = [];
-    for (const outgoing of unflushed) outgoing.flush();
+    for (const outgoing of unflushed) {
+      try {
+        outgoing.flush();
+      } catch (error) {
+        this.broken(outgoing, error);
+      }
+    }
+  }
+
+  private endSafely(outgoing: Outgoing, reason: SseCloseReason): void {
+    this.attempt(() => outgoing.end(reason));
+  }
+
+  private attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.report(error);
+    }
   }
 }

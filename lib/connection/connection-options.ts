@@ -24,8 +24,9 @@ export type SseOverflow = 'disconnect' | 'dropOldest' | 'dropNewest' | { readonl
 /** The buffer between a source that cannot wait and a client that does not read. */
 export interface SseBufferOptions {
   /**
-   * Bytes that may wait for one client, beyond what the socket itself holds. A single event may be larger when nothing
-   * else waits.
+   * Bytes that may wait for one client from turns of the event loop before, beyond what the socket itself holds. What is
+   * emitted within one turn is taken whatever its size, since no client can read anything meanwhile. A single event may be
+   * larger when nothing else waits.
    *
    * @default 1_048_576
    */

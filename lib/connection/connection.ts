@@ -340,8 +340,11 @@ export class Connection extends Outgoing {
     this.state = 'closed';
     this.reason = reason;
     this.farewell = undefined;
-    this.discard(destroy);
-    this.host.remove(this, reason);
-    this.closure?.resolve(reason);
+    try {
+      this.discard(destroy);
+    } finally {
+      this.host.remove(this, reason);
+      this.closure?.resolve(reason);
+    }
   }
 }

@@ -1,13 +1,17 @@
+import type { SseEventInit } from '../protocol/sse-event.js';
 import type { SseBufferOptions } from './connection-options.js';
 import { Outbox } from './outbox.js';
 
 const outboxOf = (maxBytes: number, overflow: SseBufferOptions['overflow']) => new Outbox({ maxBytes, overflow });
+/** Each in a turn of its own. */
+let turn = 0;
+const add = (outbox: Outbox, text: string, event: SseEventInit) => outbox.add(text, event, turn++);
 const everything = (outbox: Outbox) => outbox.take(Number.POSITIVE_INFINITY);
 
 describe('Outbox', () => {
   it('gives back whole events, oldest first, as many as fit, and one at least', () => {
     const outbox = outboxOf(100, 'disconnect');
-    for (const text of ['aa', 'bbb', 'c', 'dddd']) expect(outbox.add(text, {})).toBe(0);
+    for (const text of ['aa', 'bbb', 'c', 'dddd']) expect(add(outbox, text, {})).toBe(0);
     expect(outbox.byteLength).toBe(10);
     expect(outbox.take(5)).toEqual({ text: 'aabbb', events: 2 });
     expect(outbox.take(1)).toEqual({ text: 'c', events: 1 });
@@ -18,53 +22,53 @@ describe('Outbox', () => {
 
   it('counts bytes, not characters', () => {
     const outbox = outboxOf(4, 'disconnect');
-    expect(outbox.add('é', {})).toBe(0);
-    expect(outbox.add('é', {})).toBe(0);
+    expect(add(outbox, 'é', {})).toBe(0);
+    expect(add(outbox, 'é', {})).toBe(0);
     expect(outbox.byteLength).toBe(4);
-    expect(outbox.add('a', {})).toBe('overflow');
+    expect(add(outbox, 'a', {})).toBe('overflow');
   });
 
   it.each(['disconnect', 'dropOldest', 'dropNewest', { latest: () => 'key' }] as const)(
     'takes an event that is larger than the whole buffer when it is alone: %j',
     (overflow) => {
       const outbox = outboxOf(3, overflow);
-      expect(outbox.add('much too large', {})).toBe(0);
+      expect(add(outbox, 'much too large', {})).toBe(0);
       expect(everything(outbox)).toEqual({ text: 'much too large', events: 1 });
     },
   );
 
   it('takes what is forced on it, whatever the policy', () => {
     const outbox = outboxOf(3, 'disconnect');
-    outbox.add('aaa', {});
-    outbox.force('the end');
+    add(outbox, 'aaa', {});
+    outbox.force('the end', turn++);
     expect(everything(outbox)).toEqual({ text: 'aaathe end', events: 2 });
   });
 
   it('disconnect: says so', () => {
     const outbox = outboxOf(3, 'disconnect');
-    outbox.add('aa', {});
-    expect(outbox.add('bb', {})).toBe('overflow');
+    add(outbox, 'aa', {});
+    expect(add(outbox, 'bb', {})).toBe('overflow');
   });
 
   it('dropNewest: loses the event, and keeps what waits', () => {
     const outbox = outboxOf(3, 'dropNewest');
-    outbox.add('aa', {});
-    expect(outbox.add('bb', {})).toBe(1);
-    expect(outbox.add('c', {})).toBe(0);
+    add(outbox, 'aa', {});
+    expect(add(outbox, 'bb', {})).toBe(1);
+    expect(add(outbox, 'c', {})).toBe(0);
     expect(everything(outbox)).toEqual({ text: 'aac', events: 2 });
   });
 
   it('dropOldest: loses as many as it must, and no more', () => {
     const outbox = outboxOf(4, 'dropOldest');
-    for (const text of ['a', 'b', 'c', 'd']) outbox.add(text, {});
-    expect(outbox.add('ee', {})).toBe(2);
+    for (const text of ['a', 'b', 'c', 'd']) add(outbox, text, {});
+    expect(add(outbox, 'ee', {})).toBe(2);
     expect(everything(outbox)).toEqual({ text: 'cdee', events: 3 });
   });
 
   it('dropOldest: loses all for one that is larger than the buffer', () => {
     const outbox = outboxOf(4, 'dropOldest');
-    for (const text of ['a', 'b', 'c', 'd']) outbox.add(text, {});
-    expect(outbox.add('too large', {})).toBe(4);
+    for (const text of ['a', 'b', 'c', 'd']) add(outbox, text, {});
+    expect(add(outbox, 'too large', {})).toBe(4);
     expect(everything(outbox)).toEqual({ text: 'too large', events: 1 });
   });
 
@@ -73,30 +77,30 @@ describe('Outbox', () => {
 
     it('keeps the newest event of each key, in the order in which they were sent', () => {
       const outbox = outboxOf(100, latest);
-      expect(outbox.add('a1', { type: 'a' })).toBe(0);
-      expect(outbox.add('b1', { type: 'b' })).toBe(0);
-      expect(outbox.add('a2', { type: 'a' })).toBe(1);
+      expect(add(outbox, 'a1', { type: 'a' })).toBe(0);
+      expect(add(outbox, 'b1', { type: 'b' })).toBe(0);
+      expect(add(outbox, 'a2', { type: 'a' })).toBe(1);
       expect(everything(outbox)).toEqual({ text: 'b1a2', events: 2 });
-      expect(outbox.add('a3', { type: 'a' })).toBe(0);
+      expect(add(outbox, 'a3', { type: 'a' })).toBe(0);
     });
 
     it('keeps all events without a key', () => {
       const outbox = outboxOf(100, latest);
-      expect([outbox.add('1', {}), outbox.add('2', {})]).toEqual([0, 0]);
+      expect([add(outbox, '1', {}), add(outbox, '2', {})]).toEqual([0, 0]);
       expect(everything(outbox).text).toBe('12');
     });
 
     it('gives up when the newest of each key are too many', () => {
       const outbox = outboxOf(4, latest);
-      outbox.add('aa', { type: 'a' });
-      outbox.add('bb', { type: 'b' });
-      expect(outbox.add('AA', { type: 'a' })).toBe(1);
-      expect(outbox.add('cc', { type: 'c' })).toBe('overflow');
+      add(outbox, 'aa', { type: 'a' });
+      add(outbox, 'bb', { type: 'b' });
+      expect(add(outbox, 'AA', { type: 'a' })).toBe(1);
+      expect(add(outbox, 'cc', { type: 'c' })).toBe('overflow');
     });
 
     it('tells the key 1 from the key "1"', () => {
       const outbox = outboxOf(100, { latest: ({ data }) => data as string | number });
-      expect([outbox.add('a', { data: 1 }), outbox.add('b', { data: '1' })]).toEqual([0, 0]);
+      expect([add(outbox, 'a', { data: 1 }), add(outbox, 'b', { data: '1' })]).toEqual([0, 0]);
     });
 
     it('is right after any number of replacements and takes', () => {
@@ -106,7 +110,7 @@ describe('Outbox', () => {
       for (let n = 0; n < 20_000; n++) {
         const type = `key ${(n * 7) % 101}`;
         const text = `${type} is ${n};`;
-        expect(outbox.add(text, { type })).toBe(model.has(type) ? 1 : 0);
+        expect(add(outbox, text, { type })).toBe(model.has(type) ? 1 : 0);
         model.delete(type);
         model.set(type, text);
         if (n % 997 === 0) {
@@ -122,7 +126,7 @@ describe('Outbox', () => {
 
   it('does not grow while as much is dropped as is added', () => {
     const outbox = outboxOf(10, 'dropOldest');
-    for (let n = 0; n < 100_000; n++) outbox.add('0123456789', {});
+    for (let n = 0; n < 100_000; n++) add(outbox, '0123456789', {});
     const { waiting } = outbox as unknown as { waiting: unknown[] };
     expect(waiting.length).toBeLessThan(5_000);
     expect(everything(outbox)).toEqual({ text: '0123456789', events: 1 });

@@ -4,6 +4,8 @@ import type { SseBufferOptions } from './connection-options.js';
 interface Waiting {
   readonly text: string;
   readonly bytes: number;
+  /** The turn of the event loop in which it came. */
+  readonly turn: number;
   readonly key: string | number | undefined;
 }
 
@@ -13,6 +15,9 @@ const COMPACT_AT = 1_024;
 /**
  * Events that wait for a client whose socket is full, bounded by bytes. It exists only while there is something in it.
  *
+ * What comes within one turn of the event loop is taken, and counts from the next turn on: no client can read anything
+ * before, however fast it is.
+ *
  * @internal
  */
 export class Outbox {
@@ -21,6 +26,9 @@ export class Outbox {
   private byKey: Map<string | number, number> | undefined;
   private bytes = 0;
   private count = 0;
+  /** The last turn in which something came, and the bytes that wait from turns before it. */
+  private turn = -1;
+  private oldBytes = 0;
 
   constructor(private readonly limits: SseBufferOptions) {}
 
@@ -35,16 +43,17 @@ export class Outbox {
   /**
    * Takes an event, and makes room as the overflow policy says.
    *
+   * @param turn a number that is another one in each turn of the event loop
    * @returns how many events were lost for it (the event itself included), or `'overflow'` when the policy is to
    * disconnect.
    */
-  add(text: string, event: SseEventInit): number | 'overflow' {
+  add(text: string, event: SseEventInit, turn: number): number | 'overflow' {
     const { maxBytes, overflow } = this.limits;
     const bytes = Buffer.byteLength(text);
+    this.begin(turn);
     if (typeof overflow === 'object') return this.addLatest(text, bytes, overflow.latest(event), maxBytes);
-    // A single event may be larger than the buffer: refusing it for ever would help nobody.
-    if (this.count === 0 || this.bytes + bytes <= maxBytes) {
-      this.append({ text, bytes, key: undefined });
+    if (this.hasRoom(bytes, maxBytes)) {
+      this.append({ text, bytes, turn, key: undefined });
       return 0;
     }
     switch (overflow) {
@@ -54,19 +63,20 @@ export class Outbox {
         return 1;
       case 'dropOldest': {
         let lost = 0;
-        while (this.count > 0 && this.bytes + bytes > maxBytes) {
+        while (!this.hasRoom(bytes, maxBytes)) {
           this.removeOldest();
           lost++;
         }
-        this.append({ text, bytes, key: undefined });
+        this.append({ text, bytes, turn, key: undefined });
         return lost;
       }
     }
   }
 
   /** Takes an event that waits whatever the policy: what ends a stream, or what its source accepted to wait for. */
-  force(text: string): void {
-    this.append({ text, bytes: Buffer.byteLength(text), key: undefined });
+  force(text: string, turn: number): void {
+    this.begin(turn);
+    this.append({ text, bytes: Buffer.byteLength(text), turn, key: undefined });
   }
 
   /** Takes out whole events, oldest first, up to `maxBytes` of them, at least one. */
@@ -91,10 +101,21 @@ export class Outbox {
       this.remove(index);
       lost++;
     }
-    if (this.count > 0 && this.bytes + bytes > maxBytes) return 'overflow';
+    if (!this.hasRoom(bytes, maxBytes)) return 'overflow';
     if (key !== undefined) (this.byKey ??= new Map()).set(key, this.waiting.length);
-    this.append({ text, bytes, key });
+    this.append({ text, bytes, turn: this.turn, key });
     return lost;
+  }
+
+  private begin(turn: number): void {
+    if (turn === this.turn) return;
+    this.turn = turn;
+    this.oldBytes = this.bytes;
+  }
+
+  private hasRoom(bytes: number, maxBytes: number): boolean {
+    // A single event may be larger than the buffer: refusing it for ever would help nobody.
+    return this.oldBytes === 0 || this.oldBytes + bytes <= maxBytes;
   }
 
   private append(entry: Waiting): void {
@@ -121,6 +142,7 @@ export class Outbox {
     if (!entry) return;
     this.waiting[index] = undefined;
     this.bytes -= entry.bytes;
+    if (entry.turn !== this.turn) this.oldBytes -= entry.bytes;
     this.count--;
     if (entry.key !== undefined) this.byKey?.delete(entry.key);
     const gone = this.waiting.length - this.count;

@@ -85,7 +85,7 @@ export abstract class Outgoing extends SseConnection {
       this.write(text);
       return true;
     }
-    const outcome = this.waiting.add(text, event);
+    const outcome = this.waiting.add(text, event, this.host.turn);
     if (outcome === 'overflow') {
       this.end(closeReason('slow_client'));
       return false;
@@ -117,8 +117,14 @@ export abstract class Outgoing extends SseConnection {
     const { writer, options } = this;
     if (!writer || this.state !== 'open') return;
     if (this.batched > 0) this.flush();
-    const room = writer.writeShared(shared, options.lineEnding);
-    this.wrote(shared.bytes(options.lineEnding).length, events, now, room, writer);
+    let result: WriteResult;
+    // The others of the group have their turn, whatever this one does.
+    try {
+      result = writer.writeShared(shared, options.lineEnding);
+    } catch (error) {
+      return this.host.broken(this, error);
+    }
+    this.wrote(shared.bytes(options.lineEnding).length, events, now, result, writer);
   }
 
   /** Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is. */
@@ -126,7 +132,7 @@ export abstract class Outgoing extends SseConnection {
     if (text === '' || !this.admits()) return;
     if (this.batched > 0) this.flush();
     if (this.writer && this.isWritable) this.put(this.writer, text, events);
-    else this.waiting.force(text);
+    else this.waiting.force(text, this.host.turn);
   }
 
   /** Hands over the events of this turn. Called by the host at the end of the turn. */
@@ -168,7 +174,7 @@ export abstract class Outgoing extends SseConnection {
 
   protected write(text: string): void {
     if (!this.isWritable) {
-      this.waiting.force(text);
+      this.waiting.force(text, this.host.turn);
       return;
     }
     if (this.batched++ === 0) this.host.flushLater(this);
@@ -180,7 +186,11 @@ export abstract class Outgoing extends SseConnection {
   protected endBody(last: boolean): void {
     const { writer } = this;
     if (!writer || (this.outbox && !this.outbox.isEmpty)) return;
-    writer.end(last);
+    try {
+      writer.end(last);
+    } catch (error) {
+      return this.host.broken(this, error);
+    }
     this.watchPending(writer);
   }
 
@@ -191,9 +201,9 @@ export abstract class Outgoing extends SseConnection {
     this.batch = '';
     this.batched = 0;
     if (writer && drained) writer.offDrain(drained);
-    if (writer?.isCorked) writer.flush();
-    if (writer && destroy) writer.destroy();
     this.releaseWaiter();
+    if (destroy) writer?.destroy();
+    else writer?.flush();
   }
 
   protected releaseWaiter(): void {
@@ -211,7 +221,13 @@ export abstract class Outgoing extends SseConnection {
 
   private put(writer: Writer, text: string, events: number): void {
     const bytes = Buffer.byteLength(text);
-    this.wrote(bytes, events, performance.now(), writer.write(text, bytes), writer);
+    let result: WriteResult;
+    try {
+      result = writer.write(text, bytes);
+    } catch (error) {
+      return this.host.broken(this, error);
+    }
+    this.wrote(bytes, events, performance.now(), result, writer);
   }
 
   private wrote(bytes: number, events: number, now: number, result: WriteResult, writer: Writer): void {

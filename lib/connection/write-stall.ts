@@ -1,4 +1,4 @@
-import { closeReason } from './close-reason.js';
+import { closeReason, type SseCloseReason } from './close-reason.js';
 import type { Outgoing } from './outgoing.js';
 
 interface Progress {
@@ -20,6 +20,9 @@ export class WriteStallWatch {
   private readonly watched = new Map<Outgoing, Progress>();
   private timer: NodeJS.Timeout | undefined;
   private everyMs = LOOK_EVERY_MS;
+
+  /** @param end ends a connection, and never throws */
+  constructor(private readonly end: (connection: Outgoing, reason: SseCloseReason) => void) {}
 
   add(connection: Outgoing): void {
     const { writeTimeoutMs } = connection.options;
@@ -51,7 +54,7 @@ export class WriteStallWatch {
         progress.made = made;
         progress.since = now;
       } else if (writeTimeoutMs !== false && now - progress.since >= writeTimeoutMs) {
-        connection.end(closeReason('write_timeout'));
+        this.end(connection, closeReason('write_timeout'));
       }
     }
   }

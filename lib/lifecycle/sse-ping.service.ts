@@ -38,7 +38,9 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   /** Pings every open connection now, however long it was silent, that has room. @returns how many */
   pingAll(): number {
     let count = 0;
-    for (const connection of this.hub.all) if (this.canPing(connection) && this.ping(connection)) count++;
+    this.hub.each((connection) => {
+      if (this.canPing(connection) && this.ping(connection)) count++;
+    });
     return count;
   }
 
@@ -55,12 +57,12 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   private look(): void {
     if (this.hub.all.size === 0) return this.rest();
     const now = performance.now();
-    for (const connection of this.hub.all) {
+    this.hub.each((connection) => {
       const { ping } = connection.options;
       if (ping !== false && now - connection.lastWriteAt >= ping.intervalMs && this.canPing(connection)) {
         this.ping(connection);
       }
-    }
+    });
   }
 
   private canPing(connection: Connection): boolean {

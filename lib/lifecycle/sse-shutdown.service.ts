@@ -58,20 +58,17 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     // What runs here without a client ends here, and its clients on other nodes hear of it.
     const stopped = this.broadcaster.stopAll();
     hub.drain(() => this.retryText('\n') || ': closing\n\n');
-    for (const connection of [...hub.all]) {
+    hub.each((connection) => {
       connection.sayLast(this.retryText(connection.options.lineEnding) + this.farewellText(connection));
       connection.warn(reason);
       if (!connection.isCooperative) connection.end(reason);
-    }
+    });
     await hub.whenEmpty(options.gracePeriodMs);
     // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
-    for (const connection of [...hub.all]) {
-      if (connection.isEnding) connection.endNow();
-      else connection.end(reason);
-    }
+    hub.each((connection) => (connection.isEnding ? connection.endNow() : connection.end(reason)));
     const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
     await hub.whenEmpty(left());
-    for (const connection of [...hub.all]) connection.cut(reason);
+    hub.each((connection) => connection.cut(reason));
     hub.closeSessions(left());
     await stopped;
   }

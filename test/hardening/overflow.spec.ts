@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Injectable } from '@nestjs/common';
-import { NEVER, Subject } from 'rxjs';
+import { from, NEVER, Subject } from 'rxjs';
 import { Sse, SseConnections, SseModule, type SseConnection, type SseOverflow } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -38,6 +38,9 @@ class Feeds {
   }
   @Sse('latest', { buffer: { maxBytes: MAX_BYTES, overflow: latest } }) latest() {
     return this.ticks.all;
+  }
+  @Sse('rows', { buffer: { maxBytes: MAX_BYTES } }) rows() {
+    return from(Array.from({ length: 5_000 }, (_, number) => tick(number)));
   }
   @Sse('quiet/disconnect', { buffer: { maxBytes: MAX_BYTES } }) quiet() {
     return NEVER;
@@ -94,6 +97,24 @@ describe.each(platforms)('a source that cannot wait and outruns its client, on $
     expect(connections.closed).toEqual({ slow_client: 1 });
     expect(ticks.observed).toBe(false);
     // Cut off: a clean end would tell the client that it has everything.
+    await expect(client.rest()).rejects.toThrow();
+  });
+
+  it('takes what is emitted within one turn, however much it is: a client that reads gets all of it', async () => {
+    const client = await open(running, '/rows');
+    expect(await numbersOf(client)).toEqual(Array.from({ length: 5_000 }, (_, number) => number));
+    expect(connections.closed).toEqual({ source_completed: 1 });
+  });
+
+  it('counts from the next turn on what was emitted in one: a client that does not read is disconnected', async () => {
+    const { client, connection } = await stalled('/disconnect');
+    // More than the kernel takes for a client that does not read.
+    for (let count = 0; count < 20_000; count++) ticks.next(tick(count));
+    expect(connections.size).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    ticks.next(tick(0));
+    expect(await connection.closed).toMatchObject({ code: 'slow_client' });
     await expect(client.rest()).rejects.toThrow();
   });
 
