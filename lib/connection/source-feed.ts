@@ -59,6 +59,10 @@ export class SourceFeed implements SourceSink, Feed {
     }
   }
 
+  deliver(): undefined {
+    this.source.handOver?.();
+  }
+
   stop(): void {
     this.source.cancel();
   }

@@ -1,5 +1,4 @@
 import { PullSource } from './pull-source.js';
-import { SseQueue } from './sse-queue.js';
 
 type AnyIterable = AsyncIterable<unknown> | Iterable<unknown>;
 type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
@@ -44,9 +43,9 @@ export class IterableSource extends PullSource {
   }
 
   protected override abandon(): unknown {
-    // An iterable that nobody asked for an iterator holds nothing, and asking may start something. Two kinds hold
-    // something before: what is an iterator already, above all a generator, and a queue, whose senders wait.
-    if (this.iterable && ('next' in this.iterable || this.iterable instanceof SseQueue)) {
+    // An iterable that nobody asked for an iterator holds nothing, and asking may start something. What is an iterator
+    // already, above all a generator, holds something before.
+    if (this.iterable && 'next' in this.iterable) {
       this.start();
       return this.release();
     }

@@ -1,20 +1,6 @@
 import { IS_SOURCE, type Source, type SourceSink } from './source.js';
 import { isThenable } from './thenable.js';
-
-/**
- * How long one source may run without letting the event loop turn, in milliseconds.
- *
- * Promises that settle at once and synchronous iterators never leave the microtask queue, so without this a fast source
- * in front of a fast client stops every timer and every other request. A turn costs the source about 50 µs, so once in
- * 5 ms is 1 %, and the other requests wait no longer than for a small JSON response to be made.
- */
-const SLICE_MS = 5;
-
-/** As it is when this file is loaded: fake timers in a user's test would stop every stream. */
-const { setImmediate } = globalThis;
-
-/** How many values go by between two looks at the clock: a look costs 40 ns, a value of an async generator 150 ns. */
-const VALUES_PER_LOOK = 32;
+import { TurnGuard } from './turn-guard.js';
 
 /**
  * A source that is asked for each value, and not before the sink has room for it.
@@ -93,8 +79,7 @@ export abstract class PullSource implements Source {
   }
 
   private async run(sink: SourceSink): Promise<void> {
-    let values = 0;
-    let turnedAt = performance.now();
+    const turn = new TurnGuard();
     // Whether an error leaves something behind to release. One that comes from `next()` does not: then it is over.
     let holding = false;
     try {
@@ -128,10 +113,9 @@ export abstract class PullSource implements Source {
         if (room !== true) {
           await room;
         }
-        values += 1;
-        if (values % VALUES_PER_LOOK === 0 && performance.now() - turnedAt > SLICE_MS) {
-          await new Promise((resolve) => setImmediate(resolve));
-          turnedAt = performance.now();
+        const pause = turn.pause();
+        if (pause) {
+          await pause;
         }
         if (this.ended) {
           return;

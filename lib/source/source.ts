@@ -25,6 +25,12 @@ export interface Source {
   open(sink: SourceSink): void;
 
   /**
+   * The stream is about to end in good order: writes, at once and whatever room there is, what the source has said that it
+   * accepted, and accepts no more. Called at most once, and `cancel()` right after it. May tell `fail()` instead.
+   */
+  handOver?(): void;
+
+  /**
    * Gives the source up and releases what it holds: unsubscribes, calls an iterator's `return()` (exactly once, also
    * while the iterator is suspended in an `await`), destroys a stream. Also valid before `open()`, when the client left
    * before the source was ready, and from inside any method of the sink. Never throws. Idempotent, and without effect

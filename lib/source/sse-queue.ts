@@ -21,6 +21,33 @@ export interface SseQueueOptions {
 
 const SSE_QUEUE: unique symbol = Symbol.for('nestjs-event-stream.queue');
 
+/**
+ * Opens a queue to the stream of the handler that returned it. A registered symbol, because one process may load the ESM
+ * and the CommonJS build.
+ *
+ * @internal
+ */
+export const READ_QUEUE = Symbol.for('nestjs-event-stream.read-queue');
+
+/**
+ * The queue as its one reader has it, without a promise between them.
+ *
+ * @internal
+ */
+export interface QueueReader {
+  /** How many events were accepted and not taken yet. */
+  readonly length: number;
+  readonly isClosed: boolean;
+  /** What the queue was closed with. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** The next event, of which there must be one; a sender that waits takes its place. */
+  take(): unknown;
+  /** Accepts no more. */
+  close(): void;
+  /** Closes the queue, and drops what was not taken. The reader is not told of anything any more. */
+  leave(): void;
+}
+
 interface Sender<T> {
   readonly event: SseEventLike<T>;
   readonly settle: (accepted: boolean) => void;
@@ -61,6 +88,8 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
   private readonly receivers = new Fifo<Receiver<T>>();
   private ended = false;
   private started = false;
+  /** Told, where events are read without promises, of each new one and of the end. */
+  private moved: (() => void) | undefined;
   private failure: { readonly error: unknown } | undefined;
 
   /** @throws SseError `SSE_INVALID_OPTION` when `maxEvents` is out of range. */
@@ -126,6 +155,7 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
       return false;
     }
     this.events.push(event);
+    this.moved?.();
     return true;
   }
 
@@ -143,6 +173,7 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
     for (let receiver = this.receivers.shift(); receiver; receiver = this.receivers.shift()) {
       this.end(receiver);
     }
+    this.moved?.();
   }
 
   /**
@@ -151,14 +182,7 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
    * @throws SseError `SSE_ALREADY_STARTED` when the queue is read already.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<SseEventLike<T>, undefined> {
-    if (this.started) {
-      throw new SseError(
-        'SSE_ALREADY_STARTED',
-        'This SseQueue is read already, and each event goes to one reader. Make a queue per request, or publish to a channel.',
-        { value: this },
-      );
-    }
-    this.started = true;
+    this.start();
     const iterator: AsyncIterableIterator<SseEventLike<T>, undefined> = {
       next: () => this.receive(),
       return: () => {
@@ -170,16 +194,61 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
     return iterator;
   }
 
+  /**
+   * Reads it as `[Symbol.asyncIterator]()` does, but without promises: `moved` is called within each `send()`.
+   *
+   * @internal
+   */
+  [READ_QUEUE](moved: () => void): QueueReader {
+    this.start();
+    this.moved = moved;
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- for the getters
+    const queue = this;
+    return {
+      get length() {
+        return queue.events.length;
+      },
+      get isClosed() {
+        return queue.ended;
+      },
+      get failure() {
+        return queue.failure;
+      },
+      take: () => this.take(),
+      close: () => this.close(),
+      leave: () => {
+        this.moved = undefined;
+        this.leave();
+      },
+    };
+  }
+
+  /** Each event goes to one reader. */
+  private start(): void {
+    if (this.started) {
+      throw new SseError(
+        'SSE_ALREADY_STARTED',
+        'This SseQueue is read already, and each event goes to one reader. Make a queue per request, or publish to a channel.',
+        { value: this },
+      );
+    }
+    this.started = true;
+  }
+
+  private take(): SseEventLike<T> {
+    // Whatever was sent is passed on, even undefined: the encoder says best what is wrong with it.
+    const event = this.events.shift() as SseEventLike<T>;
+    const sender = this.senders.shift();
+    if (sender) {
+      this.events.push(sender.event);
+      sender.settle(true);
+    }
+    return event;
+  }
+
   private receive(): Promise<IteratorResult<SseEventLike<T>, undefined>> {
     if (this.events.length > 0) {
-      // Whatever was sent is passed on, even undefined: the encoder says best what is wrong with it.
-      const value = this.events.shift() as SseEventLike<T>;
-      const sender = this.senders.shift();
-      if (sender) {
-        this.events.push(sender.event);
-        sender.settle(true);
-      }
-      return Promise.resolve({ done: false, value });
+      return Promise.resolve({ done: false, value: this.take() });
     }
     return new Promise((settle, reject) => {
       const receiver = { settle, reject };

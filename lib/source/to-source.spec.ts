@@ -6,6 +6,7 @@ import { SseError } from '../protocol/sse-error.js';
 import { SseEvent } from '../protocol/sse-event.js';
 import { IterableSource } from './iterable-source.js';
 import { ObservableSource } from './observable-source.js';
+import { QueueSource } from './queue-source.js';
 import { ReadableSource } from './readable-source.js';
 import { RecordingSink } from '../../test/support/recording-sink.js';
 import { IS_SOURCE, type Source } from './source.js';
@@ -38,7 +39,7 @@ describe('toSource', () => {
     ['the values of a Map', new Map().values(), IterableSource],
     ['what events.on() gives', { [Symbol.asyncIterator]: () => undefined }, IterableSource],
     ['an SseStream', new SseStream(), IterableSource],
-    ['an SseQueue', new SseQueue(), IterableSource],
+    ['an SseQueue', new SseQueue(), QueueSource],
   ])('takes %s', (_, value, kind) => {
     expect(toSource(value)).toBeInstanceOf(kind);
   });

@@ -5,8 +5,10 @@ import { kindOf } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import { IterableSource } from './iterable-source.js';
 import { ObservableSource, type ObservableLike } from './observable-source.js';
+import { QueueSource, type ReadableQueue } from './queue-source.js';
 import { ReadableSource } from './readable-source.js';
 import { IS_SOURCE, type Source } from './source.js';
+import { READ_QUEUE } from './sse-queue.js';
 import { isThenable } from './thenable.js';
 import { WebStreamSource } from './web-stream-source.js';
 
@@ -24,6 +26,9 @@ export function toSource(value: unknown): Source {
   if (typeof value === 'object' && value !== null) {
     if (isSource(value)) {
       return value;
+    }
+    if (isQueue(value)) {
+      return new QueueSource(value);
     }
     const observable = asObservable(value);
     if (observable) {
@@ -53,6 +58,10 @@ function has(value: object, ...methods: PropertyKey[]): boolean {
 
 function isSource(value: object): value is Source {
   return IS_SOURCE in value;
+}
+
+function isQueue(value: object): value is ReadableQueue {
+  return READ_QUEUE in value;
 }
 
 function asObservable(value: object): ObservableLike | undefined {

@@ -1,18 +1,13 @@
 import 'reflect-metadata';
 import { Controller, Header, type INestApplication } from '@nestjs/common';
 import compression from 'compression';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Subject } from 'rxjs';
 import type { Connection } from '../../lib/connection/connection.js';
 import { Sse, SseClient, SseModule } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
+import { startTlsFront } from '../support/tls-front.js';
 
 @Controller()
 class Streams {
@@ -126,28 +121,10 @@ describe('the way bytes take', () => {
 
   it('is res.write over TLS', async () => {
     const streams = await serve(express);
-    const folder = mkdtempSync(join(tmpdir(), 'sse-tls-'));
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-    execFileSync(
-      'openssl',
-      ['req', '-x509', ...curve, '-nodes', '-keyout', key, '-out', cert, '-subj', '/CN=localhost'],
-      {
-        stdio: 'ignore',
-      },
-    );
-    const handler = running.app.getHttpAdapter().getInstance() as Parameters<typeof createServer>[1];
-    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, handler);
-    rmSync(folder, { recursive: true });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const client = await RawClient.open(
-      `https://127.0.0.1:${port}`,
-      get('/three', '1.1', 'Connection: close\r\n'),
-      true,
-    );
+    const front = await startTlsFront(running.app);
+    const client = await RawClient.open(front.url, get('/three', '1.1', 'Connection: close\r\n'), true);
     expect((await client.response()).body.toString()).toBe(BODY);
     expect(streams.writers).toEqual(['PlainWriter']);
-    await new Promise((resolve) => server.close(resolve));
+    await front.stop();
   });
 });
