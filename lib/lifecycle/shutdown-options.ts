@@ -14,29 +14,31 @@ export interface SseShutdownOptions {
    * Each client is told to come back after a random time between these, in milliseconds, so that the next server does
    * not meet all of them at once. `false`: nothing is said, and browsers come back after about 3 s, together.
    *
-   * @default { min: 1_000, max: 10_000 }
+   * @default { min: 1_000, max: 10_000 } if NODE_ENV is 'production', else { min: 100, max: 500 }: a developer who waits for
+   * `nest start --watch` is one client
    */
   readonly retryMs: { readonly min: number; readonly max: number } | false;
   /** A last event for every client. @default none */
   readonly farewell: (() => SseEventLike) | undefined;
 }
 
-/** @internal */
-export const SHUTDOWN_DEFAULTS: SseShutdownOptions = Object.freeze({
-  gracePeriodMs: 5_000,
-  retryMs: Object.freeze({ min: 1_000, max: 10_000 }),
-  farewell: undefined,
-});
+const GRACE_PERIOD_MS = 5_000;
+const RETRY_MS = Object.freeze({ min: 1_000, max: 10_000 });
+const RETRY_MS_OF_DEVELOPERS = Object.freeze({ min: 100, max: 500 });
 
 /**
+ * @param isProduction whether the clients that come back are many
  * @throws {SseError} `SSE_INVALID_OPTION`
  * @internal
  */
-export function resolveShutdownOptions(options: Partial<SseShutdownOptions>): SseShutdownOptions {
+export function resolveShutdownOptions(
+  options: Partial<SseShutdownOptions>,
+  isProduction = process.env.NODE_ENV === 'production',
+): SseShutdownOptions {
   // Not by spreading: an option that is there and undefined is one that is left out.
   const {
-    gracePeriodMs = SHUTDOWN_DEFAULTS.gracePeriodMs,
-    retryMs = SHUTDOWN_DEFAULTS.retryMs,
+    gracePeriodMs = GRACE_PERIOD_MS,
+    retryMs = isProduction ? RETRY_MS : RETRY_MS_OF_DEVELOPERS,
     farewell,
   } = objectOption('shutdown', options);
   return Object.freeze({

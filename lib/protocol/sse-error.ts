@@ -18,6 +18,8 @@ export const SSE_ERROR_CODES = [
   'SSE_UNSERIALIZABLE_DATA',
   'SSE_EMPTY_MESSAGE',
   'SSE_INVALID_EVENT',
+  // What was read from another server's stream.
+  'SSE_EVENT_TOO_LONG',
   // What was configured or returned wrongly.
   'SSE_INVALID_OPTION',
   'SSE_INVALID_SOURCE',
@@ -51,6 +53,7 @@ export const SSE_ERROR_CODES = [
  * | `SSE_UNSERIALIZABLE_DATA` | data that the serializer refused or has no text for |
  * | `SSE_EMPTY_MESSAGE` | an event that says nothing at all |
  * | `SSE_INVALID_EVENT` | something that is no event: wrap it in `{ data }` |
+ * | `SSE_EVENT_TOO_LONG` | an event that was read is longer than any that is sent |
  * | `SSE_INVALID_OPTION` | an option outside its range |
  * | `SSE_INVALID_SOURCE` | a handler returned something that yields no events |
  * | `SSE_NO_RETURN` | a handler returned `undefined` |

@@ -4,6 +4,11 @@ import { platforms } from '../support/platforms.js';
 
 const CLIENTS = 1_000;
 
+// The children have it from here: in development their clients would come back at once.
+const { NODE_ENV } = process.env;
+beforeAll(() => (process.env.NODE_ENV = 'production'));
+afterAll(() => (process.env.NODE_ENV = NODE_ENV));
+
 describe.each(platforms)('a server with a thousand open streams, on $name', ({ name }) => {
   it('closes, and every client sees a clean end and is told when to come back, each at its own time', async () => {
     const child = await startChild('test/hardening/apps/visits.app.ts', name);

@@ -1,0 +1,34 @@
+import type { ReadableStream } from 'node:stream/web';
+import { EventDecoder, type SseDecodedEvent } from '../protocol/event-decoder.js';
+
+/** What an event stream may be read from: the body of a `fetch()`, a Node `Readable`, any async iterable of bytes or text. */
+export type SseReadable = AsyncIterable<Uint8Array | string> | ReadableStream<Uint8Array>;
+
+/**
+ * Reads the events of another server's event stream, to pass them on, changed or not, or to act upon them. The next bytes
+ * are asked for when the last event has been taken.
+ *
+ * Comments are left out, and so is what comes after the last blank line: it is half an event. When the loop is left, the
+ * stream is cancelled; give `fetch()` the `@SseSignal()` as well, so that it ends while nothing comes.
+ *
+ * @returns what the stream left behind, which `for await` does not show
+ * @throws SseError `SSE_EVENT_TOO_LONG` for an event of more than 16 MB; and whatever reading fails with
+ * @example
+ * const { body } = await fetch(url, { signal });
+ * for await (const event of decodeEvents(body!)) yield { ...event, data: event.data.toUpperCase() };
+ *
+ * @see WHATWG HTML 9.2.6
+ * @publicApi
+ */
+export async function* decodeEvents(
+  readable: SseReadable,
+): AsyncGenerator<SseDecodedEvent, { readonly lastEventId: string; readonly retry: number | undefined }, undefined> {
+  const decoder = new EventDecoder();
+  // The decoder takes the byte order mark away, from text as well.
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  for await (const piece of readable as AsyncIterable<Uint8Array | string>) {
+    yield* decoder.feed(typeof piece === 'string' ? piece : utf8.decode(piece, { stream: true }));
+  }
+  // Half a character at the end has no line end after it: it belongs to no event.
+  return { lastEventId: decoder.lastEventId, retry: decoder.retry };
+}
