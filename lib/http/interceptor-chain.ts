@@ -53,6 +53,11 @@ export class InterceptorChain implements Source {
     if (this.isComplete) this.complete();
   }
 
+  /** What the source has accepted goes through the interceptors; those that take their time are too late. */
+  handOver(): void {
+    this.source?.handOver?.();
+  }
+
   cancel(): void {
     this.owner = this.sink = undefined;
     this.held = [];

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { Controller } from '@nestjs/common';
+import { Controller, UseInterceptors, type CallHandler } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { NEVER, Subject } from 'rxjs';
+import { map, NEVER, Subject } from 'rxjs';
 import { ConnectionHub } from '../../lib/connection/connection-hub.js';
 import type { Connection } from '../../lib/connection/connection.js';
 import { Sse, SseClient, SseModule, SseQueue, SseShutdownService, type SseCloseCode } from '../../lib/index.js';
@@ -39,6 +39,13 @@ class Streams {
   @Sse('queued') queued(@SseClient() connection: Connection) {
     this.arrived.push(connection);
     return this.queue;
+  }
+  @Sse('mapped')
+  @UseInterceptors({
+    intercept: (_: unknown, next: CallHandler) => next.handle().pipe(map((text) => `mapped ${text}`)),
+  })
+  mapped(@SseClient() connection: Connection) {
+    return this.queued(connection);
   }
   @Sse('outrun', { buffer: { maxBytes: 65_536 } }) outrun(@SseClient() connection: Connection) {
     this.arrived.push(connection);
@@ -190,6 +197,15 @@ describe.each(transports)('every end, over $name', (transport: Transport) => {
     scene.connection.close();
     expect([...waits, queue.trySend('late'), await queue.send('late')]).toEqual([true, true, true, false, false]);
     expect(await peer.rest()).toEqual({ text: 'data: first\n\ndata: second\n\ndata: third\n\n', isClean: true });
+  });
+
+  it('kicked while the queue of a route with interceptors holds events: they are mapped and delivered', async () => {
+    const { scene, peer } = await begin('/mapped');
+    const accepted = await fillQueue(scene);
+    scene.connection.close();
+    const { text, isClean } = await peer.rest();
+    expect(text === accepted.map((number) => `data: mapped ${numbered(number)}\n\n`).join('')).toBe(true);
+    expect(isClean).toBe(true);
   });
 });
 

@@ -37,6 +37,8 @@ export async function startChild(fixture: string, platform: string, host = '127.
       '--import',
       join(root, 'test/support/ts-loader.mjs'),
     ],
+    // Jest's own copy, with what a spec has set.
+    env: process.env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let output = '';
