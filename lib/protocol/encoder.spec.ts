@@ -6,6 +6,16 @@ import type { SseEventInit } from './sse-event.js';
 const refusal = (code: SseErrorCode): Error => expect.objectContaining({ name: 'SseError', code }) as Error;
 
 describe('encodeEvent', () => {
+  it('is refused for keys that no event has, which would be lost, and for what cannot be read', () => {
+    const row = { id: 7, data: {}, created_at: 'now' };
+    expect(() => encodeEvent(row)).toThrow(expect.objectContaining({ code: 'SSE_INVALID_EVENT', value: row }));
+    expect(() => encodeEvent(row)).toThrow(/created_at/);
+    expect(encodeEvent({ data: 'a', created_at: undefined } as SseEventInit)).toBe('data: a\n\n');
+    const { proxy, revoke } = Proxy.revocable({ data: 'a' }, {});
+    revoke();
+    expect(() => encodeEvent(proxy)).toThrow(expect.objectContaining({ code: 'SSE_INVALID_EVENT' }));
+  });
+
   it('writes the fields in the order event, id, retry, comment, data', () => {
     const event = { data: 'd', comment: 'c', retry: 1, id: 'i', type: 't' };
     expect(encodeEvent(event)).toBe('event: t\nid: i\nretry: 1\n: c\ndata: d\n\n');

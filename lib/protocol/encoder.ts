@@ -42,8 +42,10 @@ export interface SseEncodeOptions {
  * @publicApi
  */
 export function encodeEvent(event: SseEventInit, options?: SseEncodeOptions): string {
-  if (typeof event === 'object' && event !== null) checkKeys(event);
-  return encodeInit(event, options);
+  const text = encodeInit(event, options);
+  // Not before: of what cannot be read at all, that is to be said.
+  checkKeys(event);
+  return text;
 }
 
 /**

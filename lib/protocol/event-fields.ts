@@ -227,9 +227,10 @@ function isEventKey(key: string): boolean {
   }
 }
 
-/** What is inherited belongs to a class, and what is undefined is not there. */
+/** What is inherited belongs to a class, and what is undefined is not there. A getter is not asked: it may throw. */
 function isForeign(value: object, key: string): boolean {
-  return Object.hasOwn(value, key) && (value as Readonly<Record<string, unknown>>)[key] !== undefined;
+  const property = Object.getOwnPropertyDescriptor(value, key);
+  return property !== undefined && (property.get !== undefined || property.value !== undefined);
 }
 
 const WRAP = "If it is all data, wrap it: { data: value }, or set the option as: 'data' of the route.";
