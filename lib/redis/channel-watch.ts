@@ -26,6 +26,8 @@ export class ChannelWatch {
   heardAt = performance.now();
   /** Whether something may be missing that could not be read: the store is away. */
   isBehind = true;
+  /** Whether its notifications have ever arrived. Before that nobody is told where it stands: what comes next could be lost. */
+  isHeard = false;
   /** Whether something else than a channel is stored under its key. */
   isUnreadable = false;
   /** When the store was last asked for its head. */
@@ -44,6 +46,8 @@ export class ChannelWatch {
     private readonly store: StreamStore,
     /** Runs what asks the store, so that not all channels ask at once. */
     private readonly inTurn: (work: () => Promise<void>) => Promise<void>,
+    /** Resolves when every notification has come that was sent before what the store has just answered. Never rejects. */
+    private readonly settled: () => Promise<void>,
   ) {}
 
   get isBusy(): boolean {
@@ -65,8 +69,10 @@ export class ChannelWatch {
     this.lookedAt = performance.now();
     try {
       const { head } = await this.store.look(this.stream, this.last);
-      // What came meanwhile has moved `last`, and then catching up finds nothing.
-      if ((head !== this.last || this.isUnreadable) && !this.isClosed) void this.catchUp();
+      // It may be on its way, on the other connection.
+      if (head !== this.last) await this.settled();
+      const isBehind = this.last === undefined || comparePositions(head, this.last) > 0;
+      if ((isBehind || this.isUnreadable) && !this.isClosed) void this.catchUp();
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       if (!this.isUnreadable && !this.isClosed) void this.catchUp();
@@ -86,6 +92,7 @@ export class ChannelWatch {
 
   /** Nothing is missed from now on that was not already: looks what was. */
   subscribed(): void {
+    this.isHeard = true;
     void this.catchUp();
   }
 
@@ -168,6 +175,9 @@ export class ChannelWatch {
       for (const entry of entries) this.tell(entry);
       return entries.length > 0;
     }
+    // What is not stored any more may be on its way: all that a channel sends which keeps nothing, say.
+    await this.settled();
+    if (this.isClosed || this.waiting.some((entry) => this.follows(entry))) return false;
     const [next] = beyond;
     if (!next) {
       // A head that is older than what was told: the store has lost the end. It begins a new life, behind it.

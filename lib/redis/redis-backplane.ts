@@ -103,7 +103,8 @@ export class RedisBackplane
     const stream = this.keys.stream(channel);
     let watch = this.watches.get(stream);
     if (!watch) {
-      watch = new ChannelWatch(stream, this.store, (work) => this.ask(work));
+      const settled = () => this.pool.settled(stream);
+      watch = new ChannelWatch(stream, this.store, (work) => this.ask(work), settled);
       this.watches.set(stream, watch);
       this.pool.add(stream, watch);
       this.checkRegularly();
@@ -256,7 +257,7 @@ export class RedisBackplane
   private async tryAgain(): Promise<void> {
     // Another one each time: what keeps one of them from being read may be its own affair.
     for (let turn = 0; ; turn++) {
-      const behind = [...this.watches.values()].filter((watch) => watch.isBehind && !watch.isBusy);
+      const behind = [...this.watches.values()].filter((watch) => watch.isHeard && watch.isBehind && !watch.isBusy);
       const first = behind[turn % behind.length];
       if (!first || this.isClosed) return;
       await first.catchUp();

@@ -63,6 +63,11 @@ export class SubscriberPool {
     }
   }
 
+  /** Resolves when every notification of the key has been told that was sent before this call, or none can come. */
+  async settled(key: string): Promise<void> {
+    for (const subscriber of this.subscribers.values()) if (subscriber.keys.has(key)) return await subscriber.settled();
+  }
+
   close(): void {
     this.isClosed = true;
     clearTimeout(this.retry);

@@ -36,7 +36,7 @@ export class Subscriber {
     private readonly timeoutMs: number,
     pingEveryMs: number,
   ) {
-    this.pings = setInterval(() => this.ping(), pingEveryMs).unref();
+    this.pings = setInterval(() => void this.settled(), pingEveryMs).unref();
     within(timeoutMs, this.connect(model)).catch((error: unknown) => this.lose(error));
   }
 
@@ -89,10 +89,10 @@ export class Subscriber {
     if (!this.isOver) this.events.message(key, message);
   };
 
-  private ping(): void {
-    if (this.#client && this.isConnected) {
-      within(this.timeoutMs, this.#client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
-    }
+  /** Resolves when everything has been told that the server had sent before: its answers are in order. Never rejects. */
+  async settled(): Promise<void> {
+    if (!this.#client || !this.isConnected || this.isOver) return;
+    await within(this.timeoutMs, this.#client.sendCommand(['PING'])).catch((error: unknown) => this.lose(error));
   }
 
   private lose(error: unknown): void {

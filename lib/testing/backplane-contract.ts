@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { isIdempotent, isSignalling, type SseObservableBackplane } from '../backplane/abilities.js';
+import {
+  isIdempotent,
+  isProducing,
+  isSignalling,
+  type SseObservableBackplane,
+  type SseProducingBackplane,
+} from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEntry, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { RecordingListener } from './recording-listener.js';
 
@@ -11,6 +17,11 @@ import { RecordingListener } from './recording-listener.js';
 export interface SseBackplaneSubject {
   /** Makes one more node. Each case closes what it opens. */
   open(): SseBackplane | Promise<SseBackplane>;
+  /**
+   * Lets a node die: from now on nobody hears of it, as if its process were killed. Without it nobody tries what happens to
+   * the channels that it produces into; that must then happen within 10 seconds.
+   */
+  crash?(node: SseBackplane): void | Promise<void>;
   /** Whether the nodes that `open()` makes share one store. `false`: what needs two nodes is left out. */
   readonly isShared: boolean;
 }
@@ -96,6 +107,18 @@ class Stage {
     return listener;
   }
 
+  /** A node that can produce, or nothing when this backplane cannot. */
+  async producer(): Promise<(SseBackplane & SseProducingBackplane) | undefined> {
+    const node = await this.node();
+    return isProducing(node) ? node : undefined;
+  }
+
+  /** @returns whether that could be done */
+  async crash(node: SseBackplane): Promise<boolean> {
+    await this.subject.crash?.(node);
+    return this.subject.crash !== undefined;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.opened.map((node) => node.close()));
   }
@@ -109,6 +132,10 @@ interface Case {
 let lastChannel = 0;
 /** Unique over processes too: a store may outlive a run. */
 const channelName = (): string => `contract ${process.pid} ${Date.now()} ${++lastChannel}`;
+
+/** What is said in the place of a producer that has died. */
+const LAST_WORDS: readonly SseBackplaneEvent[] = [{ kind: 'event', data: 'last words' }, { kind: 'end' }];
+const unexpected = (): never => assert.fail('a lease that is held was lost');
 
 const said = (data: string): SseBackplaneEvent => ({ kind: 'event', data });
 const dataOf = (entries: readonly SseBackplaneEntry[]): unknown[] => entries.map(({ event }) => event.data);
@@ -458,6 +485,74 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
 
+  'lets one at a time produce into a channel, and another one when it has released it, if it can': {
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const other = (await stage.producer()) ?? node;
+      const listener = await stage.listener(node, channel);
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      assert.ok(lease, 'a channel without a producer can have one');
+      for (const one of [node, other]) {
+        assert.equal(await one.produce(channel, LAST_WORDS, SETTINGS, unexpected), undefined);
+      }
+      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await publishAll(node, channel, numbers(20));
+      await node.publish(channel, { kind: 'end' }, SETTINGS);
+      await lease.release();
+      await lease.release();
+      const next = await other.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      assert.ok(next, 'another one can produce then');
+      // Nothing was stored by it: there is nothing to end.
+      await next.release();
+      await publishAll(other, channel, ['marker']);
+      await listener.untilData('marker');
+      // What has an end needs no last words.
+      assert.deepEqual(
+        listener.entries.map(({ event }) => event.data ?? event.kind),
+        ['start', ...numbers(20), 'end', 'marker'],
+      );
+      assert.deepEqual(listener.gaps, []);
+    },
+  },
+
+  'ends a channel that its producer releases without an end, if it can': {
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const listener = await stage.listener(node, channel);
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await publishAll(node, channel, ['unfinished']);
+      await lease?.release();
+      await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
+      assert.deepEqual(dataOf(listener.entries), [undefined, 'unfinished', 'last words', undefined]);
+    },
+  },
+
+  'ends what a node that has died was producing, once, for everyone, if it can': {
+    needsTwoNodes: true,
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const others = [await stage.node(), await stage.node()];
+      const listeners = [await stage.listener(others[0]!, channel), await stage.listener(others[1]!, channel)];
+      await node.produce(channel, LAST_WORDS, SETTINGS, () => undefined);
+      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await publishAll(node, channel, ['unfinished']);
+      if (!(await stage.crash(node))) return;
+      for (const listener of listeners) {
+        await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
+      }
+      await publishAll(others[0]!, channel, ['next life']);
+      for (const listener of listeners) {
+        await listener.untilData('next life');
+        assert.deepEqual(dataOf(listener.entries), [undefined, 'unfinished', 'last words', undefined, 'next life']);
+        assert.deepEqual(listener.gaps, []);
+      }
+    },
+  },
+
   'refuses everything once it is closed, and closes again without complaint': {
     async check(stage) {
       const [node, channel] = [await stage.node(), channelName()];
@@ -475,7 +570,8 @@ const CASES: Readonly<Record<string, Case>> = {
       const { health } = node as Partial<SseObservableBackplane>;
       if (!health) return;
       await stage.listener(node, channelName());
-      assert.equal((await health.call(node)).isUp, true);
+      const answer = await health.call(node);
+      assert.equal(answer.isUp, true, JSON.stringify(answer));
     },
   },
 

@@ -2,16 +2,20 @@ import { createCluster } from 'redis';
 import type { SseBackplane } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
-import { backplaneContract } from '../../lib/testing/backplane-contract.js';
+import { backplaneContract, type SseBackplaneSubject } from '../../lib/testing/backplane-contract.js';
 import { describeWith } from '../support/external.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
-function contract(open: () => SseBackplane, isShared: boolean): void {
-  for (const { name, run } of backplaneContract({ open, isShared })) it(name, run);
+function contract(subject: SseBackplaneSubject): void {
+  for (const { name, run } of backplaneContract(subject)) it(name, run);
 }
 
-describe('the backplane in memory', () => contract(() => new MemoryBackplane(), false));
+/** What dead producers are noticed by: often enough for a test. */
+const fast = { producerTtlMs: 500, checkIntervalMs: 100, publishTimeoutMs: 1_000 };
+
+describe('the backplane in memory', () => contract({ open: () => new MemoryBackplane(), isShared: false }));
 
 describeWith('redis-server', 'the backplane on Redis', (path) => {
   describe('one server', () => {
@@ -20,7 +24,21 @@ describeWith('redis-server', 'the backplane on Redis', (path) => {
       server = await RedisServer.start(path);
     });
     afterAll(() => server.stop());
-    contract(() => new RedisBackplane({ url: server.url }), true);
+    const links = new Map<SseBackplane, TcpProxy>();
+    afterEach(async () => {
+      await Promise.all([...links.values()].map((link) => link.close()));
+      links.clear();
+    });
+    contract({
+      open: async () => {
+        const link = await TcpProxy.to(server.port);
+        const node = new RedisBackplane({ url: link.url, ...fast });
+        links.set(node, link);
+        return node;
+      },
+      crash: (node) => links.get(node)?.cut(),
+      isShared: true,
+    });
   });
 
   describe('a cluster of three shards', () => {
@@ -29,6 +47,9 @@ describeWith('redis-server', 'the backplane on Redis', (path) => {
       cluster = await RedisCluster.start(path);
     });
     afterAll(() => cluster.stop());
-    contract(() => new RedisBackplane({ client: createCluster({ rootNodes: cluster.rootNodes }) }), true);
+    contract({
+      open: () => new RedisBackplane({ client: createCluster({ rootNodes: cluster.rootNodes }), ...fast }),
+      isShared: true,
+    });
   });
 });

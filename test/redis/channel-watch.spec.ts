@@ -22,11 +22,12 @@ class ScriptedStore {
   readonly follow = () => new Promise<Range>((resolve) => this.asked.push(resolve));
 
   watch(): ChannelWatch {
-    return new ChannelWatch('orders', this as unknown as StreamStore, async (work) => {
+    const inTurn = async (work: () => Promise<void>): Promise<void> => {
       // What goes wrong here would never let go of the turn: no timer would end the spec.
       if (++this.turns > 100) throw new Error('it asks for ever');
       await work();
-    });
+    };
+    return new ChannelWatch('orders', this as unknown as StreamStore, inTurn, () => Promise.resolve());
   }
 }
 
