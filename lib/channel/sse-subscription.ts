@@ -2,6 +2,7 @@ import { FEED, type FeedSource } from '../connection/feed-source.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
+import { SseError } from '../protocol/sse-error.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
 import type { SseChannelRef, SseEventOf, SseStoredEventOf } from './define-channel.js';
@@ -124,8 +125,43 @@ export class SseSubscription implements FeedSource {
     return feed.start();
   }
 
+  // What others ask of what a handler returned: Nest's own `@Sse()` takes it for an Observable, `@Get()` makes JSON of it.
+
+  /** @internal */
+  toJSON(): never {
+    throw misplaced();
+  }
+
+  /** @internal */
+  subscribe(): never {
+    throw misplaced();
+  }
+
+  /** @internal */
+  lift(): never {
+    throw misplaced();
+  }
+
+  /** @internal */
+  pipe(): never {
+    throw misplaced();
+  }
+
+  /** @internal */
+  [Symbol.asyncIterator](): never {
+    throw misplaced();
+  }
+
   /** A subscription may be returned for many requests. */
   private get open(): readonly SubscriptionFeed[] {
     return (this.feeds = this.feeds.filter(({ isStopped }) => !isStopped));
   }
+}
+
+function misplaced(): SseError {
+  return new SseError(
+    'SSE_NOT_CONFIGURED',
+    'A subscription of the SseBroadcaster is no Observable, no iterable and no JSON. Return it from a method with @Sse() ' +
+      "of nestjs-event-stream: not from one with @Get(), nor with @Sse() of '@nestjs/common'.",
+  );
 }

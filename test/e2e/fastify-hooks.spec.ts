@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Catch, Controller, ImATeapotException, Res, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { interval, map, of } from 'rxjs';
+import { concat, defer, interval, map, of } from 'rxjs';
 import { Sse, SseClient, SseConnections, SseModule, SseResponse, type SseConnection } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
@@ -46,6 +46,10 @@ const hooks: Record<string, (reply: Reply, done: Done) => unknown> = {
     facts.tell('hook runs');
     void facts.until('hook may go on').then(() => done());
   },
+  '/stuck-fails': (_, done) => {
+    facts.tell('hook runs');
+    void facts.until('filtered').then(() => done());
+  },
 };
 
 @Catch(ImATeapotException)
@@ -53,6 +57,7 @@ class TeapotFilter implements ExceptionFilter {
   catch(_: unknown, host: ArgumentsHost): void {
     // Not again for this answer.
     failing = false;
+    facts.tell('filtered');
     host
       .switchToHttp()
       .getResponse<{ status(code: number): { send(body: object): void } }>()
@@ -69,6 +74,14 @@ class HookedController {
   ) {
     reply.header('x-handler', 'generator');
     yield* [1, 2, 3];
+  }
+
+  @Sse('stuck-fails', { commit: 'firstEvent' }) stuckFails() {
+    const failing = defer(async () => {
+      await facts.until('hook runs');
+      throw new ImATeapotException();
+    });
+    return concat(of('never sent'), failing);
   }
 
   @Sse('fails/:how') fails() {
@@ -121,7 +134,7 @@ describe.each(platforms.filter(({ name }) => name !== 'express'))('onSend hooks 
     'that fail are answered by the exception filters: %s',
     async (path) => {
       await request(running).get(`/fails/${path}`).expect(418, { by: 'filter' });
-      expect(facts.told).toEqual(['source made', `hook of /fails/${path}`]);
+      expect(facts.told).toEqual(['source made', `hook of /fails/${path}`, 'filtered']);
     },
   );
 
@@ -140,6 +153,12 @@ describe.each(platforms.filter(({ name }) => name !== 'express'))('onSend hooks 
     await facts.until('slow_client');
     facts.tell('hook may go on');
     await expect(answer).rejects.toThrow();
+  });
+
+  it('that are still running when the source fails leave its error its status', async () => {
+    await request(running).get('/stuck-fails').expect(418, { by: 'filter' });
+    expect(facts.told).toContain('hook runs');
+    await until(() => running.app.get(SseConnections).size === 0);
   });
 
   it('that are still running when the client leaves release its source', async () => {

@@ -1,8 +1,12 @@
 import 'reflect-metadata';
-import { Controller } from '@nestjs/common';
+import { Controller, Res } from '@nestjs/common';
+import type { ServerResponse } from 'node:http';
 import { Sse, SseConnections, SseModule, SseShutdownService, SseSignal, type SseCloseReason } from '../../lib/index.js';
 import { open } from '../support/client.js';
+import { Facts } from '../support/facts.js';
 import { platforms, start, type Running } from '../support/platforms.js';
+
+const facts = new Facts();
 
 @Controller()
 class ClosingController {
@@ -15,6 +19,14 @@ class ClosingController {
     yield 'one';
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     yield { type: 'saved', data: (signal.reason as SseCloseReason).code };
+  }
+
+  @Sse('own') own(@Res() response: ServerResponse & { raw?: ServerResponse }) {
+    const raw = response.raw ?? response;
+    raw.writeHead(200, { 'content-type': 'text/plain' });
+    raw.write('by myself');
+    facts.tell('sent');
+    return new Promise(() => undefined);
   }
 
   @Sse('deaf') async *deaf(@SseSignal() signal: AbortSignal) {
@@ -51,6 +63,25 @@ describe.each(platforms)('shutdown on $name', (platform) => {
       ['saved', 'server_closing'],
       [undefined, '[DONE]'],
     ]);
+  });
+
+  it('ends all others when a handler has sent headers by itself, and leaves that one alone', async () => {
+    const running = await startWith({ retryMs: { min: 7, max: 7 } });
+    const own = await open(running, '/own');
+    await facts.until('sent');
+    const others = await Promise.all(['/endless', '/endless'].map((path) => openOne(running, path)));
+    const shutdown = running.app.get(SseShutdownService).shutdown();
+    for (const client of others) {
+      expect(await client.rest()).toEqual([]);
+      expect(client.retry).toBe(7);
+    }
+    await shutdown;
+    expect(own.status).toBe(200);
+    expect(own.headers['content-type']).toBe('text/plain');
+    expect(running.app.get(SseConnections).size).toBe(0);
+    await own.until(({ text }) => text === 'by myself');
+    own.leave();
+    await running.app.close();
   });
 
   it('ends a handler that does not listen when the grace period is over', async () => {
