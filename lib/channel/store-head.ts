@@ -6,6 +6,9 @@ import type { Limit } from './place.js';
 const PAGE_ENTRIES = 100;
 const PAGE_BYTES = 262_144;
 
+/** Channels that are asked for at once: when all connections end, publishing must not wait behind them. */
+const READS_AT_ONCE = 64;
+
 /**
  * Finds where a channel ends at this moment, and waits until this node has everything up to there. What was published
  * may be stored, and yet be on its way to this node.
@@ -15,6 +18,8 @@ const PAGE_BYTES = 262_144;
 export class StoreHead {
   /** What was asked in this turn: connections that end together ask once for each channel. */
   private readonly asked = new Map<Channel, Promise<Limit>>();
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly backplane: SseBackplane) {}
 
@@ -33,8 +38,8 @@ export class StoreHead {
     const { log, name } = channel;
     for (let after = log.head; ;) {
       const page = await this.read(name, after, deadline);
-      // The store is away: what this node knows is all there is.
-      if (!page) return headOf(channel);
+      // The store is away, or never done: what this node knows is all there is.
+      if (!page || performance.now() >= deadline) return headOf(channel);
       if (page.gap !== undefined) {
         // What follows is known to the store alone, and on its way.
         if (!(await hasMoved(channel, () => log.head !== after, deadline))) return headOf(channel);
@@ -48,6 +53,8 @@ export class StoreHead {
   }
 
   private async read(name: string, after: string | undefined, deadline: number): Promise<SseBackplanePage | undefined> {
+    if (this.running >= READS_AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.running++;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
@@ -58,6 +65,9 @@ export class StoreHead {
       return undefined;
     } finally {
       clearTimeout(timer);
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.running--;
     }
   }
 }

@@ -90,8 +90,11 @@ describe('who is in a channel', () => {
     expect([broadcaster.subscribers('a'), broadcaster.subscribers('b')]).toEqual([0, 0]);
     expect(left.sort()).toEqual(joined.sort());
     expect(new Set(left).size).toBe(left.length);
-    setOf().sweep(performance.now() + 10_000);
-    expect([setOf().find('a'), setOf().find('b'), backplane.open]).toEqual([undefined, undefined, 0]);
+    // A snapshot that is still being made for somebody who has left keeps what comes, until it is there.
+    await until(() => {
+      setOf().sweep(performance.now() + 10_000);
+      return !setOf().find('a') && !setOf().find('b') && backplane.open === 0;
+    }, 'the channels are forgotten');
   };
   const settle = async () => {
     for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve));
