@@ -32,6 +32,10 @@ export class SnapshotLoad {
     this.state = makeState(load);
   }
 
+  covers(channel: Channel): boolean {
+    return this.begun.has(channel);
+  }
+
   /** Where in the channel whoever has this state goes on. */
   cursorIn(channel: Channel): number {
     return this.begun.get(channel)?.cursor ?? channel.log.next;
@@ -78,7 +82,8 @@ export class SnapshotLoads {
     if (!load?.isWhole) return undefined;
     // A state older than what its client has seen already would take that back.
     const canHave = ({ channel, cursor, isFresh }: Place) => isFresh || cursor <= load.cursorIn(channel);
-    return kept.every(canHave) ? load : undefined;
+    // A channel that was forgotten and made anew meanwhile is another one.
+    return places.every(({ channel }) => load.covers(channel)) && kept.every(canHave) ? load : undefined;
   }
 
   begin(plan: SnapshotPlan, places: readonly Place[], maxKeptBytes: number): SnapshotLoad {

@@ -102,6 +102,7 @@ export class SseSubscription implements FeedSource {
     if (names.includes(name)) return;
     checkChannelCount(names.length + 1);
     this.set.checkRoom([name]);
+    this.set.checkRoom([name]);
     this.plan = {
       ...this.plan,
       names: [...names, name],
