@@ -44,6 +44,9 @@ const answers = [
   new RequestTimeoutException(),
 ];
 
+/** By the messages that are no exception's of {@link answers}. */
+const statusOf: Readonly<Record<string, number>> = { 'Internal server error': 500, 'not any more': 410, flaky: 409 };
+
 /** The events that Nest's own drops because its source failed in the same turn, by interceptor and source. */
 const droppedByNest: Readonly<Record<string, string>> = {
   'doubling | fails after an event': 'data: again\n\n',
@@ -95,6 +98,18 @@ export const differences: readonly Difference[] = [
       const answer = answers.find(({ message }) => outcome.text.trim() === errorEvent(message).trim());
       return answer ? asJson(outcome, answer.getStatus(), answer.getResponse()) : outcome;
     },
+  },
+  {
+    row: 'an error event',
+    apply: (outcome) =>
+      withText(outcome, (text) =>
+        text.replace(/^event: error\ndata: (.*)\n/m, (event, message: string, at: number) => {
+          const before = [...text.slice(0, at).matchAll(/^data: (.?)/gm)].map(([, first]) => first!);
+          const isText = before.length > 0 && !before.some((first) => '{['.includes(first) && first !== '');
+          const statusCode = statusOf[message] ?? answers.find((answer) => answer.message === message)?.getStatus();
+          return isText ? event : `event: error\ndata: ${JSON.stringify({ message, statusCode })}\n`;
+        }),
+      ),
   },
   {
     row: 'an empty stream',

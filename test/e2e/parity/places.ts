@@ -45,16 +45,19 @@ export interface Built {
 
 export const sourcesOf = ({ sources: own }: InterceptorCase): readonly SourceName[] => own ?? finiteSources;
 
-/** The path of each case is `/<interceptor>/<source>`, by their numbers. */
-export const pathOf = (interceptor: string, source: SourceName): string =>
-  `/${Object.keys(interceptors).indexOf(interceptor)}/${Object.keys(sources).indexOf(source)}`;
+/** What handlers do, by name. */
+export type Handlers = Readonly<Record<string, (run: Run) => unknown>>;
 
-/** All interceptors at one place over all sources, in one application. */
-export function build(sse: SseDecorator, place: Place, ledger: Ledger): Built {
+/** The path of each case is `/<interceptor>/<source>`, by their numbers. */
+export const pathOf = (interceptor: string, source: string, handlers: Handlers = sources): string =>
+  `/${Object.keys(interceptors).indexOf(interceptor)}/${Object.keys(handlers).indexOf(source)}`;
+
+/** All interceptors at one place over all handlers, in one application. */
+export function build(sse: SseDecorator, place: Place, ledger: Ledger, handlers: Handlers = sources): Built {
   const made = Object.values(interceptors).map((one) => toNest(one, ledger));
   const isGlobal = place.endsWith('INTERCEPTOR') || place === 'useGlobalInterceptors';
   const controllers = made.map((one, index) =>
-    controllerOf(sse, String(index), ledger, isGlobal ? undefined : one, place),
+    controllerOf(sse, String(index), ledger, isGlobal ? undefined : one, place, handlers),
   );
   // One global interceptor for all: each request has its own by its path.
   const byPath: NestInterceptor = {
@@ -89,10 +92,11 @@ function controllerOf(
   ledger: Ledger,
   interceptor: NestInterceptor | undefined,
   place: Place,
+  handlers: Handlers,
 ): Type {
   class Sources {}
   const use = interceptor ? [UseInterceptors(interceptor)] : [];
-  Object.entries(sources).forEach(([name, source], index) => {
+  Object.entries(handlers).forEach(([name, source], index) => {
     const descriptor = {
       value: (request: RequestLike): unknown => source(runOf(request, ledger)),
       writable: true,
