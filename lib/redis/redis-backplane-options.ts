@@ -22,7 +22,7 @@ export interface SseRedisOptions {
    * connection may be silent when it owes an answer before it is replaced. @default 5_000
    */
   readonly publishTimeoutMs: number;
-  /** Commands that may wait for an answer; one more fails at once. What bounds the memory while Redis is away. @default 10_000 */
+  /** Publishes that may wait for an answer; one more fails at once. What bounds the memory while Redis is away. @default 10_000 */
   readonly maxPending: number;
   /**
    * How often the connections are tried, and the silence after which a watched channel's head is compared with what was

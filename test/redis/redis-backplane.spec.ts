@@ -183,6 +183,8 @@ function specs(start: () => Promise<RedisServer | RedisCluster>): void {
     expect(await kept({ maxEvents: 3 }, 2)).toEqual([47, 48, 49]);
     expect(await kept({ maxEvents: 0 }, 2)).toEqual([]);
     expect(await kept({ maxBytes: 2_000 }, 98)).toEqual([40, 41, 42, 43, 44, 45, 46, 47, 48, 49]);
+    // Small events count what they cost: nine, and not two hundred.
+    expect(await kept({ maxBytes: 1_000 }, 2)).toEqual([41, 42, 43, 44, 45, 46, 47, 48, 49]);
     expect(await kept({ maxBytes: 10 }, 98)).toEqual([]);
     expect(await kept({ maxBytes: 0 }, 1)).toEqual([]);
     expect(await kept({ maxAgeMs: 0 }, 1)).toEqual([]);
