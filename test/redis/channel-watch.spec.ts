@@ -17,6 +17,7 @@ class ScriptedStore {
   readonly asked: ((range: Range) => void)[] = [];
   turns = 0;
 
+  settled: () => Promise<void> = () => Promise.resolve();
   readonly break = () => Promise.resolve(false);
   readonly look = () => Promise.resolve({ head: '1-0', isEnded: false, isBare: false });
   readonly follow = () => new Promise<Range>((resolve) => this.asked.push(resolve));
@@ -27,7 +28,7 @@ class ScriptedStore {
       if (++this.turns > 100) throw new Error('it asks for ever');
       await work();
     };
-    return new ChannelWatch('orders', this as unknown as StreamStore, inTurn, () => Promise.resolve());
+    return new ChannelWatch('orders', this as unknown as StreamStore, inTurn, () => this.settled());
   }
 }
 
@@ -73,6 +74,27 @@ describe('what follows a channel', () => {
     store.asked[1]!(found());
     await turn();
     expect(watch.isBusy).toBe(false);
+  });
+
+  // The answer of the store overtook a notification: a channel that keeps nothing was told a gap without a loss.
+  it('waits for what is on its way before it says that something is lost', async () => {
+    const store = new ScriptedStore();
+    const watch = store.watch();
+    const log = new BackplaneLog();
+    watch.listen(log);
+    watch.subscribed();
+    await turn();
+    watch.subscribed();
+    await turn();
+    store.settled = () => {
+      watch.message('2-0 1-0 - E\nlate');
+      return Promise.resolve();
+    };
+    store.asked[0]!({ entries: [], gap: 'trimmed', beyond: [], head: { head: '2-0', isEnded: false, isBare: false } });
+    await turn();
+    expect(log.data).toEqual(['late']);
+    expect(log.gaps).toEqual([]);
+    watch.close();
   });
 
   it('is not led back by a notification', async () => {
