@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
 
 /**
- * As much as an HTTP/2 stream holds by itself, and as a DATA frame of the default size carries (RFC 9113 §4.2). A client
- * that takes less than that within `writeTimeoutMs` is taken for dead.
+ * As much as is handed to any socket that drains (`SLICE_BYTES` of `Outgoing`): such slices go out whole. A client that
+ * takes less than that within `writeTimeoutMs` is taken for dead.
  *
  * @internal
  */
-export const PIECE_BYTES = 16_384;
+export const PIECE_BYTES = 65_536;
 
 /**
  * A write that is handed to a stream in pieces, the next one when the one before has left: a stream does not tell how far
