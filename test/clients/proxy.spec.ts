@@ -53,7 +53,6 @@ describe.each(platforms)("a stream that passes another server's events on, on $n
   });
 
   it('lets go of its upstream when its client leaves, also while nothing comes', async () => {
-    const { subject } = upstream.app.get(Upstream);
     const client = await open(running, '/proxy');
     const connections = upstream.app.get(SseConnections);
     await until(() => connections.size === 1);

@@ -8,6 +8,7 @@ import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
 import { startTlsFront } from '../support/tls-front.js';
+import { until } from '../support/until.js';
 
 @Controller()
 class Streams {
@@ -80,19 +81,16 @@ describe('the way bytes take', () => {
   });
 
   it.each([express, fastify])(
-    'is res.write on $name for a pipelined request that waits for its turn',
+    'goes straight to the socket on $name for a pipelined request, when it is its turn',
     async (platform) => {
       const streams = await serve(platform);
       const client = await RawClient.open(running.url, get('/open') + get('/three'));
-      await new Promise<void>((resolve) => {
-        const look = () => (streams.writers.length > 0 && streams.subject.observed ? resolve() : setImmediate(look));
-        look();
-      });
+      await until(() => streams.subject.observed);
       streams.subject.next('first');
       streams.subject.complete();
       expect((await client.response()).body.toString()).toBe('data: first\n\n');
       expect((await client.response()).body.toString()).toBe(BODY);
-      expect(streams.writers).toEqual(['PlainWriter']);
+      expect(streams.writers).toEqual(['DirectWriter']);
       client.socket.destroy();
     },
   );
