@@ -2,8 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { EMPTY, isObservable, Observable, of } from 'rxjs';
 import { closeReason } from '../connection/close-reason.js';
 import { FEED, isFeedSource, type FeedSource } from '../connection/feed-source.js';
+import { SourceFeed } from '../connection/source-feed.js';
 import { SseError } from '../protocol/sse-error.js';
-import { toEventInit } from '../protocol/sse-event-like.js';
+import { toEventAs } from '../protocol/sse-event-like.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
 import { InterceptorChain, type ChainOwner } from './interceptor-chain.js';
@@ -55,7 +56,8 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
     if (answer?.kind === 'json') this.give({ ...answer, json: SseResponse.json(values.at(-1), answer.json.status) });
     else if (answer) this.give(answer);
     // An answer of an interceptor that is no event: as on any other route.
-    else if (values.length === 1 && !isEvent(values[0])) this.give({ kind: 'json', json: SseResponse.json(values[0]) });
+    else if (values.length === 1 && !this.isEvent(values[0]))
+      this.give({ kind: 'json', json: SseResponse.json(values[0]) });
     else this.streamWithoutHandler();
   }
 
@@ -110,9 +112,10 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
    */
   private beside(feed: FeedSource): Observable<unknown> {
     const { connection } = this;
+    if (!this.chain.isOpen) new SourceFeed(connection, this.chain, this.end).start();
     return new Observable((subscriber) => {
       const before = connection.attach(undefined);
-      void feed[FEED](connection, this.end);
+      this.commitAfter(feed[FEED](connection, this.end));
       void connection.closed.then(({ code, error }) => {
         if (code === 'source_failed') subscriber.error(error);
         else subscriber.complete();
@@ -132,14 +135,14 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
       this.failed(error);
     }
   }
-}
 
-function isEvent(value: unknown): boolean {
-  try {
-    toEventInit(value);
-    return true;
-  } catch (error) {
-    if (error instanceof SseError) return false;
-    throw error;
+  private isEvent(value: unknown): boolean {
+    try {
+      toEventAs(this.connection.options.as, value);
+      return true;
+    } catch (error) {
+      if (error instanceof SseError) return false;
+      throw error;
+    }
   }
 }

@@ -161,7 +161,13 @@ export class StreamRequest implements Opening, TakenRequest {
     let pending: Promise<void> | undefined;
     if (isFeedSource(source)) pending = source[FEED](connection, this.end);
     else new SourceFeed(connection, source, this.end).start();
-    if (options.commit !== 'immediately' || connection.state !== 'opening') return;
+    this.commitAfter(pending);
+  }
+
+  /** Commits the headers one macrotask from now, or when it is known whether there is a stream at all. */
+  protected commitAfter(pending: Promise<void> | undefined): void {
+    const { connection } = this;
+    if ((connection.options as StreamOptions).commit !== 'immediately' || connection.state !== 'opening') return;
     if (pending) void pending.then(() => commitNow(connection));
     else setImmediate(commitNow, connection);
   }

@@ -403,6 +403,19 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       expect(beat.observed).toBe(false);
     });
 
+    it('that have ended answer 204, as they do without interceptors', async () => {
+      await use({}, mapping);
+      const broadcaster = running.app.get(SseBroadcaster);
+      const client = await open(running, '/channel');
+      await client.until(({ text }) => text.includes('id: '));
+      await published('news');
+      const { id } = (await client.event())!;
+      await broadcaster.end('news');
+      await client.rest();
+      const last = [...client.text.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? id!;
+      await request(running).get('/channel').set('last-event-id', last).expect(204);
+    });
+
     it('end when an interceptor ends the stream', async () => {
       const expired = new Subject<void>();
       await use(
@@ -436,6 +449,25 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       await client.rest();
       expect(more.observed).toBe(false);
     });
+  });
+
+  it('hand over what a queue has accepted before the stream is closed', async () => {
+    const queue = new SseQueue<string>({ maxEvents: 10 });
+    @Controller()
+    class QueueController {
+      @Sse() queue() {
+        return queue;
+      }
+    }
+    await use({ controllers: [QueueController] }, mapping);
+    const client = await open(running, '/');
+    for (const text of ['a', 'b', 'c']) expect(queue.trySend(text)).toBe(true);
+    for (const connection of running.app.get(SseConnections)) connection.close();
+    expect((await client.rest()).map(({ event, data }) => [event, data])).toEqual([
+      ['mapped', 'a'],
+      ['mapped', 'b'],
+      ['mapped', 'c'],
+    ]);
   });
 
   describe('above a source that can wait', () => {
