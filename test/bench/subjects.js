@@ -16,6 +16,24 @@ export const subjects = {
   },
   'nest-express': { title: 'Nest `@Sse`, Express', module: './subjects/nest.js', platform: 'express' },
   'nest-fastify': { title: 'Nest `@Sse`, Fastify', module: './subjects/nest.js', platform: 'fastify' },
+  'ours-express-intercepted': {
+    ...intercepted('library', 'express'),
+    source: 'subject',
+    title: 'this library, Express, a `Subject`, a global interceptor',
+  },
+  'ours-fastify-intercepted': {
+    ...intercepted('library', 'fastify'),
+    source: 'subject',
+    title: 'this library, Fastify, a `Subject`, a global interceptor',
+  },
+  'nest-express-intercepted': {
+    ...intercepted('nest', 'express'),
+    title: 'Nest `@Sse`, Express, a global interceptor',
+  },
+  'nest-fastify-intercepted': {
+    ...intercepted('nest', 'fastify'),
+    title: 'Nest `@Sse`, Fastify, a global interceptor',
+  },
   'better-sse': { title: 'better-sse', module: './subjects/better-sse.js' },
   'fastify-sse': { title: '@fastify/sse', module: './subjects/fastify-sse.js' },
   memory: { ...onNodes(1), title: 'in memory, 1 node', usesRedis: false },
@@ -35,4 +53,9 @@ function onNodes(nodes) {
 /** This library doing no more than Nest's own: a channel is more than a `Subject`, and each client is told its position. */
 function observing(platform) {
   return { module: './subjects/library.js', platform, source: 'subject' };
+}
+
+/** An application with one interceptor, which changes nothing. */
+function intercepted(subject, platform) {
+  return { module: `./subjects/${subject}.js`, platform, isIntercepted: true };
 }

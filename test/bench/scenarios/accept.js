@@ -4,7 +4,14 @@ import { OPENING } from './streaming.js';
 export const accept = {
   name: 'accept',
   title: 'Connections accepted, up to the last byte of the headers',
-  subjects: [...OPENING, 'ours-express-subject', 'ours-fastify-subject'],
+  subjects: [
+    ...OPENING,
+    ...['express', 'fastify'].flatMap((platform) => [
+      `ours-${platform}-subject`,
+      `ours-${platform}-intercepted`,
+      `nest-${platform}-intercepted`,
+    ]),
+  ],
   metrics: { cpu: 'µs of server CPU per connection (10⁶ ÷ this: connections a second and core)' },
 
   async measure({ startServer, startClients, measureCpu, settle, quick }) {

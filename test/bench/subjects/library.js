@@ -15,7 +15,7 @@ const KEPT = 2_000;
  * @param kept events that a channel keeps
  * @param source `'subject'`: handlers return one `Subject` for all
  */
-export async function open({ platform, library, replay, redis, kept = KEPT, source = 'channel' }) {
+export async function open({ platform, isIntercepted, library, replay, redis, kept = KEPT, source = 'channel' }) {
   const { Sse, SseModule, SseBroadcaster } = await import(library);
   const subject = new Subject();
   let broadcaster;
@@ -24,7 +24,7 @@ export async function open({ platform, library, replay, redis, kept = KEPT, sour
 
   const backplane = redis && new (await import(redisEntryOf(library))).RedisBackplane(redis);
   const options = SseBroadcaster ? { history: { maxEvents: kept }, ...(backplane && { backplane }) } : {};
-  const app = await openNest(platform, [SseModule.forRoot(options)], {
+  const app = await openNest({ platform, isIntercepted }, [SseModule.forRoot(options)], {
     live: [Sse('live'), () => (source === 'channel' ? subscribe('/live') : subject)],
     three: [Sse('three'), () => subscribe('/three')],
     topic: [Sse('topic/:topic'), (topic) => broadcaster.subscribe(topicOf(topic)), Param('topic')],

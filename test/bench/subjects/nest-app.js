@@ -9,8 +9,9 @@ export const lastEventIdOf = Headers('last-event-id');
  * A Nest application with one controller: what decorators do, by hand, because this is plain JavaScript.
  *
  * @param handlers by name: the decorator, the function, and a decorator of its first parameter if it has one
+ * @param isIntercepted whether the application has a global interceptor, which lets everything pass
  */
-export async function openNest(platform, imports, handlers) {
+export async function openNest({ platform, isIntercepted }, imports, handlers) {
   class Streams {}
   for (const [name, [decorator, handler, parameter]] of Object.entries(handlers)) {
     const descriptor = { value: handler, writable: true, configurable: true };
@@ -24,6 +25,7 @@ export async function openNest(platform, imports, handlers) {
   Module({ imports, controllers: [Streams] })(App);
 
   const app = await NestFactory.create(App, await adapterOf(platform), { logger: false });
+  if (isIntercepted) app.useGlobalInterceptors({ intercept: (context, next) => next.handle() });
   await app.init();
   if (platform === 'fastify') await app.getHttpAdapter().getInstance().ready();
   return app;

@@ -6,10 +6,10 @@ import { CHANNELS } from '../rooms.js';
 import { lastEventIdOf, openNest } from './nest-app.js';
 
 /** Nest's own `@Sse()`: handlers return a `Subject`, or several of them merged. */
-export async function open({ platform, replay }) {
+export async function open({ platform, isIntercepted, replay }) {
   const subjects = Array.from({ length: CHANNELS }, () => new Subject());
   const past = new Past(replay, (event) => event);
-  const app = await openNest(platform, [], {
+  const app = await openNest({ platform, isIntercepted }, [], {
     live: [Sse('live'), () => subjects[0]],
     three: [Sse('three'), () => merge(...subjects)],
     // An Observable cannot wait. By default Nest disconnects a client for which 1 Mi characters wait; with 0 it keeps
