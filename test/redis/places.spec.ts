@@ -67,6 +67,7 @@ describeWith('redis-server', 'where clients begin, with Redis', (path) => {
     for (let n = 0; n < count; n++) ids.push((await broadcasterOf(nodes[0]!).publish(channel, `${n}`)).id);
     return ids;
   };
+  const last = async () => (await broadcasterOf(nodes[0]!).history(channel)).at(-1)?.id;
   const data = async (client: Client, count: number) => (await client.events(count)).map((event) => event.data);
   const GONE = () => JSON.stringify({ channel, reason: 'trimmed' });
 
@@ -87,6 +88,16 @@ describeWith('redis-server', 'where clients begin, with Redis', (path) => {
     from = 'earliest';
     const client = await come(nodes[1]!);
     expect((await client.rest()).map((event) => event.data)).toEqual(tokens);
+  });
+
+  it('is answered 204 the first time too, by a node that has not heard of the ended channel', async () => {
+    await say(2);
+    await broadcasterOf(nodes[0]!).end(channel);
+    const reader = await open(nodes[0]!, `/feed?channel=${channel}`, { headers: { 'Last-Event-ID': (await last())! } });
+    const text = (await reader.rest(), reader.text);
+    const id = [...text.matchAll(/^id: (\S+)$/gm)].at(-1)![1]!;
+    const again = await open(nodes[1]!, `/feed?channel=${channel}`, { headers: { 'Last-Event-ID': id } });
+    expect(again.status).toBe(204);
   });
 
   it('begins at an event, or at a moment', async () => {
