@@ -77,6 +77,12 @@ export interface SsePublishSettings {
   readonly history: SseHistoryOptions & { readonly isWhole?: boolean };
   /** Names this publish: see {@link SseIdempotentBackplane}. */
   readonly key?: string | undefined;
+  /**
+   * Called when the key is known already, before `publish()` answers: with the event that was stored then, or `undefined`
+   * where it is not kept any more, or only in the channel's log. A backplane may leave it out; then the engine looks in the
+   * log, and trusts the caller to have offered the same event.
+   */
+  readonly onKnown?: ((stored: SseBackplaneEvent | undefined) => void) | undefined;
 }
 
 /**

@@ -53,12 +53,17 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
   private readonly random = new RandomText();
   private isClosed = false;
 
-  publish(channel: string, event: SseBackplaneEvent, { history, key }: SsePublishSettings): string | Promise<string> {
+  publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): string | Promise<string> {
+    const { history, key } = settings;
     if (this.isClosed) return Promise.reject(closed());
     // A channel without listeners has no life: what nobody stores has a position, and that is all.
     const life = this.lives.get(channel) ?? this.lost(channel);
     const known = key === undefined ? undefined : life.keys?.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // The log has it, or nobody.
+      settings.onKnown?.(undefined);
+      return known;
+    }
     if (event.kind === 'end' && life.isEnded) return life.head;
     if (event.kind === 'start' || life.isEnded) this.begin(life);
     const previous = life.head;

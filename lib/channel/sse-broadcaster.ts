@@ -1,5 +1,5 @@
 import { isIdempotent } from '../backplane/abilities.js';
-import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
+import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import type { ConnectionHub } from '../connection/connection-hub.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
@@ -85,7 +85,8 @@ export class SseBroadcaster {
   /**
    * Stores an event at the end of a channel and sends it to all who are subscribed to it, on all nodes.
    *
-   * @returns the event as it was stored, with its id, when the backplane has stored it
+   * @returns the event as it was stored, with its id, when the backplane has stored it. For a `key` that is known already: as
+   *   it was stored first; its id alone when that is not kept any more
    * @throws {SseError} at once, for an event, a channel's name or a key that is not valid; nothing is stored then
    * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`, `SSE_TOO_MANY_CHANNELS` or `SSE_CLOSED`
    */
@@ -99,10 +100,14 @@ export class SseBroadcaster {
     if (key !== undefined) this.checkKey(key);
     if (this.isClosed) return Promise.reject(closed());
     const { type, data } = stored;
+    let first: Omit<SseStoredEvent, 'id'> = stored;
     const result = (id: string): SseStoredEvent =>
-      key === undefined ? { id, type, data } : this.storedWithKey(name, id, { type, data });
+      key === undefined ? { id, type, data } : this.storedWithKey(name, id, first);
+    const onKnown = (known: SseBackplaneEvent | undefined): void => {
+      first = known ?? {};
+    };
     try {
-      const position = this.store(name, stored, key);
+      const position = this.store(name, stored, key, key === undefined ? undefined : onKnown);
       return typeof position === 'string' ? Promise.resolve(result(position)) : position.then(result);
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
@@ -260,11 +265,11 @@ export class SseBroadcaster {
     await this.backplane.close();
   }
 
-  /** Who publishes with a key that is known already gets what was stored with it, if it is kept here. */
-  private storedWithKey(name: string, id: string, offered: Omit<SseStoredEvent, 'id'>): SseStoredEvent {
+  /** What was stored with a key: as the log has it, or else as the backplane says. */
+  private storedWithKey(name: string, id: string, { type, data }: Omit<SseStoredEvent, 'id'>): SseStoredEvent {
     const log = this.set.find(name)?.log;
     const number = (log?.cursorAfter(id) ?? 0) - 1;
-    return log && number >= log.first ? readFrame(log.frameAt(number), id) : { id, ...offered };
+    return log && number >= log.first ? readFrame(log.frameAt(number), id) : { id, type, data };
   }
 
   private checkKey(key: unknown): void {
@@ -276,10 +281,15 @@ export class SseBroadcaster {
     }
   }
 
-  private store(name: string, event: SseBackplaneEvent, key?: string): string | Promise<string> {
+  private store(
+    name: string,
+    event: SseBackplaneEvent,
+    key?: string,
+    onKnown?: SsePublishSettings['onKnown'],
+  ): string | Promise<string> {
     // A backplane that only orders has no store but the channel's log.
     if (!this.backplane.retains) this.set.get(name);
-    return this.backplane.publish(name, event, { history: this.productions.historyOf(name), key });
+    return this.backplane.publish(name, event, { history: this.productions.historyOf(name), key, onKnown });
   }
 }
 

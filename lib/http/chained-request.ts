@@ -99,7 +99,8 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
       this.stream(source);
       return EMPTY;
     }
-    if (!chain.isOpen) this.stream(chain);
+    // The headers wait for a channel: it may have ended.
+    if (!chain.isOpen && !isFeedSource(source)) this.stream(chain);
     const events = isFeedSource(source) ? this.beside(source) : isObservable(source) ? source : chain.through(source);
     // Interceptors subscribe later, and elsewhere: the source sees the handler's `AsyncLocalStorage` all the same.
     const scope = new AsyncResource('nestjs-event-stream');
@@ -113,7 +114,13 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
   private beside(feed: FeedSource): Observable<unknown> {
     const { connection } = this;
     if (!this.chain.isOpen) new SourceFeed(connection, this.chain, this.end).start();
+    let isFed = false;
+    // Interceptors that have let go of the handler meanwhile do not ask for it: the stream is what else they have.
+    setImmediate(() => {
+      if (!isFed) this.commitAfter(undefined);
+    });
     return new Observable((subscriber) => {
+      isFed = true;
       const before = connection.attach(undefined);
       this.commitAfter(feed[FEED](connection, this.end));
       void connection.closed.then(({ code, error }) => {

@@ -24,6 +24,7 @@ import { ReadQueue } from './read-queue.js';
 import { type RedisSettings, resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
 import { SilenceCheck } from './silence-check.js';
 import { SIGNALS_KEPT, SignalBox } from './signal-box.js';
+import { parseRow } from './stored-entry.js';
 import { StreamStore } from './stream-store.js';
 import { SubscriberPool } from './subscriber-pool.js';
 import { Turnstile } from './turnstile.js';
@@ -91,8 +92,11 @@ export class RedisBackplane
     const stream = this.keys.stream(channel);
     const lease = this.leases.get(stream);
     const known = this.heads.newest(stream, this.watches.get(stream)?.position);
-    const published = this.store.publish(stream, event, settings, { token: lease?.token, known }).then((position) => {
+    const published = this.store.publish(stream, event, settings, { token: lease?.token, known }).then((answer) => {
+      const isNew = typeof answer === 'string';
+      const position = isNew ? answer : answer[0];
       this.heads.note(stream, position);
+      if (!isNew) settings.onKnown?.(answer[1] ? parseRow(answer[1]).event : undefined);
       return position;
     });
     return lease ? lease.guard(published) : published;

@@ -7,6 +7,7 @@ import { script } from './script.js';
  *
  * A publish key counts only in the life that its event is in: what was lost or begun anew must be published again.
  *
+ * @returns the position; when the key is known, `[position, the entry if it is kept]`
  * @internal
  */
 export const PUBLISH = script(`
@@ -21,7 +22,7 @@ if ARGV[6] ~= '' then
   local before = seen and not isLost and redis.call('GET', memo)
   if before then
     local id, life = string.match(before, '^(%S+) (%S+)$')
-    if not seen.first or seen.life == life then return id end
+    if not seen.first or seen.life == life then return { id, redis.call('XRANGE', key, id, id)[1] } end
   end
 end
 if ARGV[7] ~= '' then

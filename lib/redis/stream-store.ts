@@ -20,6 +20,9 @@ export interface ChannelHead {
   readonly isBare: boolean;
 }
 
+/** What was stored with a key before: its position, and its entry if that is kept. @internal */
+export type KnownPublish = readonly [position: string, row?: unknown];
+
 /** What one node has told all. @internal */
 export interface StoredSignal {
   readonly id: string;
@@ -66,14 +69,14 @@ export class StreamStore {
    *
    * `token` is the producer's, if one publishes; `known` the newest position that this node has seen.
    *
-   * @returns its position, or that of the first with the same key
+   * @returns its position, or the first with the same key
    */
   publish(
     stream: string,
     event: SseBackplaneEvent,
     { history, key }: SsePublishSettings,
     { token, known }: { readonly token?: string | undefined; readonly known?: string | undefined },
-  ): Promise<string> {
+  ): Promise<string | KnownPublish> {
     const ageMs = ageOf(history);
     const keys = [stream];
     if (key !== undefined) keys.push(this.keys.publishKey(stream, key));
@@ -94,7 +97,7 @@ export class StreamStore {
         this.random.next(),
       ],
       true,
-    ) as Promise<string>;
+    ) as Promise<string | KnownPublish>;
   }
 
   /**

@@ -635,6 +635,21 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
 
+  'says what was stored with a key, on a node that does not listen, if it is idempotent': {
+    needsTwoNodes: true,
+    async check(stage) {
+      const [a, b, channel] = [await stage.node(), await stage.node(), channelName()];
+      if (!isIdempotent(a) || !a.retains) return;
+      const told: unknown[] = [];
+      const keyed = { ...SETTINGS, key: 'k', onKnown: (event?: SseBackplaneEvent) => void told.push(event?.data) };
+      const first = await a.publish(channel, said('first'), keyed);
+      assert.deepEqual(told, [], 'onKnown() is not called for what is new');
+      assert.equal(await b.publish(channel, said('second'), keyed), first);
+      // Not to call it is allowed; to call it with anything else is not.
+      assert.ok(told.length === 0 || (told.length === 1 && told[0] === 'first'), `onKnown(): ${JSON.stringify(told)}`);
+    },
+  },
+
   'carries a signal to every node, if it can': {
     needsTwoNodes: true,
     async check(stage) {

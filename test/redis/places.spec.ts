@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import { Controller, Query } from '@nestjs/common';
+import { Controller, Query, UseInterceptors, type CallHandler, type NestInterceptor } from '@nestjs/common';
+import { map } from 'rxjs';
 import { Sse, SseBroadcaster, SseClient, SseConnection, SseModule, type SseFrom } from '../../lib/index.js';
 import { RedisBackplane } from '../../lib/redis/index.js';
 import { open, type Client } from '../support/client.js';
@@ -10,6 +11,12 @@ import { until } from '../support/until.js';
 
 let from: SseFrom;
 
+class Mapping implements NestInterceptor {
+  intercept(_context: unknown, next: CallHandler) {
+    return next.handle().pipe(map((value: unknown) => value));
+  }
+}
+
 @Controller()
 class Feeds {
   constructor(private readonly broadcaster: SseBroadcaster) {}
@@ -19,6 +26,11 @@ class Feeds {
     @SseClient() client: SseConnection,
   ) {
     client.context.user = user;
+    return this.broadcaster.subscribe(channel, { from });
+  }
+  @Sse('mapped')
+  @UseInterceptors(Mapping)
+  mapped(@Query('channel') channel: string) {
     return this.broadcaster.subscribe(channel, { from });
   }
 }
@@ -37,21 +49,19 @@ describeWith('redis-server', 'where clients begin, with Redis', (path) => {
   beforeEach(async () => {
     from = 'live';
     channel = `c${++channels}`;
-    nodes = await Promise.all(
-      [0, 1].map(() =>
-        start(platforms[0]!, {
-          imports: [
-            SseModule.forRoot({
-              ping: false,
-              backplane: new RedisBackplane({ url: server.url }),
-              history: { maxEvents: 5 },
-            }),
-          ],
-          controllers: [Feeds],
-        }),
-      ),
-    );
+    nodes = await Promise.all([startNode(), startNode()]);
   });
+  const startNode = (platform = platforms[0]!) =>
+    start(platform, {
+      imports: [
+        SseModule.forRoot({
+          ping: false,
+          backplane: new RedisBackplane({ url: server.url }),
+          history: { maxEvents: 5 },
+        }),
+      ],
+      controllers: [Feeds],
+    });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
     await Promise.all(nodes.map(({ app }) => app.close()));
@@ -90,15 +100,23 @@ describeWith('redis-server', 'where clients begin, with Redis', (path) => {
     expect((await client.rest()).map((event) => event.data)).toEqual(tokens);
   });
 
-  it('is answered 204 the first time too, by a node that has not heard of the ended channel', async () => {
-    await say(2);
-    await broadcasterOf(nodes[0]!).end(channel);
-    const reader = await open(nodes[0]!, `/feed?channel=${channel}`, { headers: { 'Last-Event-ID': (await last())! } });
-    const text = (await reader.rest(), reader.text);
-    const id = [...text.matchAll(/^id: (\S+)$/gm)].at(-1)![1]!;
-    const again = await open(nodes[1]!, `/feed?channel=${channel}`, { headers: { 'Last-Event-ID': id } });
-    expect(again.status).toBe(204);
-  });
+  it.each(
+    platforms.flatMap((platform) => ['feed', 'mapped'].map((route) => ({ platform, name: platform.name, route }))),
+  )(
+    'is answered 204 the first time too, by a node that has not heard of the ended channel: $route on $name',
+    async ({ platform, route }) => {
+      await say(2);
+      await broadcasterOf(nodes[0]!).end(channel);
+      const headers = { 'Last-Event-ID': (await last())! };
+      const reader = await open(nodes[0]!, `/feed?channel=${channel}`, { headers });
+      const text = (await reader.rest(), reader.text);
+      const id = [...text.matchAll(/^id: (\S+)$/gm)].at(-1)![1]!;
+      const node = await startNode(platform);
+      nodes.push(node);
+      const again = await open(node, `/${route}?channel=${channel}`, { headers: { 'Last-Event-ID': id } });
+      expect(again.status).toBe(204);
+    },
+  );
 
   it('begins at an event, or at a moment', async () => {
     const [first] = await say(2);
