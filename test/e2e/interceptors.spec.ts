@@ -431,6 +431,27 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       expect(running.app.get(SseBroadcaster).subscribers('news')).toBe(0);
     });
 
+    it('open at once when an interceptor has let go of the handler before it has answered', async () => {
+      const enough = new Subject<void>();
+      const more = new Subject<string>();
+      @Controller()
+      class HastyController {
+        @Sse() hasty() {
+          enough.next();
+          return running.app.get(SseBroadcaster).subscribe('news');
+        }
+      }
+      await use(
+        { controllers: [HastyController] },
+        intercept((handled) => merge(handled.pipe(takeUntil(enough)), more)),
+      );
+      const client = await open(running, '/');
+      expect(client.status).toBe(200);
+      more.next('more');
+      expect(await client.event()).toMatchObject({ data: 'more' });
+      expect(running.app.get(SseBroadcaster).subscribers('news')).toBe(0);
+    });
+
     it('are left when an interceptor has had enough of them, and goes on by itself', async () => {
       const enough = new Subject<void>();
       const more = new Subject<string>();
