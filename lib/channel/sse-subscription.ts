@@ -21,8 +21,11 @@ export type SseSnapshotLoader<Channel extends SseChannelRef = string> = () =>
  */
 export interface SseSharedSnapshot<Channel extends SseChannelRef = string> {
   readonly load: SseSnapshotLoader<Channel>;
-  /** What it depends on beside the channels, e.g. the tenant: it is shared by those with the same key. @default '' */
-  readonly key?: string;
+  /**
+   * Names all that it depends on beside the channels, the user or the tenant say: those with the same key get the same
+   * one. It has no default, since a state that is made for one user must not reach another.
+   */
+  readonly key: string;
   /** How long after it was made it is still given to others, in milliseconds. What came since follows it. @default 0 */
   readonly shareForMs?: number;
 }

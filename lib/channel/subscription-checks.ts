@@ -34,9 +34,14 @@ export function resolveSnapshot(snapshot: SseSubscribeOptions['snapshot']): Snap
   if (typeof snapshot !== 'object' || snapshot === null) {
     throw invalidOption('snapshot', snapshot, 'a function, or { load, key, shareForMs }');
   }
-  const { load, key = '', shareForMs = 0 } = snapshot;
+  const { load, key, shareForMs = 0 } = snapshot;
   functionOption('snapshot.load', load);
-  if (typeof key !== 'string') throw invalidOption('snapshot.key', key, 'a string');
+  if (typeof key !== 'string')
+    throw invalidOption(
+      'snapshot.key',
+      key,
+      "a string that names what the state depends on: '' for nothing but the channels",
+    );
   return { load, key, shareForMs: integerOption('snapshot.shareForMs', shareForMs, 0, MAX_TIMER_MS) };
 }
 

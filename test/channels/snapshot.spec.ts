@@ -7,6 +7,7 @@ import {
   SseModule,
   type SseEventLike,
   type SseModuleOptions,
+  type SseSubscribeOptions,
 } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -211,6 +212,17 @@ describe('a snapshot', () => {
       const second = await follow(path);
       expect(await next(second, 3)).toEqual(['state 1', '0', '1']);
       expect(made).toBe(1);
+    });
+
+    it('is refused without a key: a state that was made for one user would reach others', async () => {
+      await begin();
+      const shared = { load: () => snapshot(), shareForMs: 1_000 } as SseSubscribeOptions['snapshot'];
+      expect(() => broadcaster.subscribe('a', { snapshot: shared })).toThrow(
+        expect.objectContaining({
+          code: 'SSE_INVALID_OPTION',
+          message: expect.stringContaining('snapshot.key') as string,
+        }),
+      );
     });
 
     it('is another one for another key', async () => {

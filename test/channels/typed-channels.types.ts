@@ -35,7 +35,11 @@ void broadcaster.subscribe(anyOfThem, { snapshot: () => 'state', filter: ({ type
 // Snapshots of a typed channel are its events; beside a channel of any events they are any.
 void broadcaster.subscribe(orders, { snapshot: () => ({ type: 'created', data: { id: '1', total: 2 } }) });
 void broadcaster.subscribe(orders, {
-  snapshot: { load: async () => Promise.resolve({ type: 'cancelled' as const, data: { id: '1' } }), shareForMs: 1_000 },
+  snapshot: {
+    load: async () => Promise.resolve({ type: 'cancelled' as const, data: { id: '1' } }),
+    key: '',
+    shareForMs: 1_000,
+  },
 });
 void broadcaster.subscribe([orders, users], { filter: ({ type }) => type === 'created' || type === 'left' });
 void broadcaster.subscribe([orders, 'user.7'], { snapshot: () => ({ type: 'state', data: [] }) });

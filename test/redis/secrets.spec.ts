@@ -75,7 +75,7 @@ describeWith('redis-server', 'the password of Redis, on a server that wants one'
 
   it('that is wrong is the reason that the error says, and is not in it', async () => {
     const url = server.url.replace('//', '//app:wrongpass@');
-    const backplane = new RedisBackplane({ url, publishTimeoutMs: 300 });
+    const backplane = new RedisBackplane({ url, publishTimeoutMs: 3_000 });
     const error: unknown = await Promise.resolve(
       backplane.publish('orders', { kind: 'event', data: '1' }, settings),
     ).catch((reason: unknown) => reason);
