@@ -146,6 +146,11 @@ export class RedisBackplane
     this.checkRegularly();
   }
 
+  async positionBefore(channel: string, time: number): Promise<string | undefined> {
+    if (this.isClosed) throw closed();
+    return await this.store.positionBefore(this.keys.stream(channel), time);
+  }
+
   /**
    * Makes this node the only producer of a channel, until it releases it or is silent for `producerTtlMs`. In the latter
    * case some node that watches the channel, or the next one that looks, stores `lastWords` in its place, once; and
@@ -154,11 +159,6 @@ export class RedisBackplane
    * @param onLost called when it is found that another took over
    * @returns `undefined` if another node produces
    */
-  async positionBefore(channel: string, time: number): Promise<string | undefined> {
-    if (this.isClosed) throw closed();
-    return await this.store.positionBefore(this.keys.stream(channel), time);
-  }
-
   async produce(
     channel: string,
     lastWords: readonly SseBackplaneEvent[],

@@ -1,16 +1,31 @@
+import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Controller } from '@nestjs/common';
 import { createCluster } from 'redis';
 import type { SsePublishSettings } from '../../lib/backplane/backplane.js';
+import { Sse, SseBroadcaster, SseModule } from '../../lib/index.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 import { backplaneContract } from '../../lib/testing/backplane-contract.js';
 import { BackplaneLog } from '../support/backplane-log.js';
+import { open } from '../support/client.js';
 import { describeWith } from '../support/external.js';
+import { platforms, start } from '../support/platforms.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisServer } from '../support/redis-server.js';
 
 const settings: SsePublishSettings = { history: { maxEvents: 1_000, maxBytes: 10_000_000, maxAgeMs: 300_000 } };
 const event = (data: string) => ({ kind: 'event', data }) as const;
+
+let since = 0;
+
+@Controller()
+class Feed {
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+  @Sse('feed') feed() {
+    return this.broadcaster.subscribe('orders', { from: { time: since } });
+  }
+}
 
 /** The user of the paper, word for word. */
 function documented(): string[] {
@@ -18,6 +33,9 @@ function documented(): string[] {
   const [line] = /^ACL SETUSER app .*$/m.exec(paper) ?? [];
   return line!.split(' ');
 }
+
+/** When it was stored, in milliseconds since 1970. */
+const timeOf = (position: string) => Number(position.split('-')[0]);
 
 describeWith('redis-server', 'a user of Redis with the documented rights', (path) => {
   let server: RedisServer;
@@ -39,6 +57,31 @@ describeWith('redis-server', 'a user of Redis with the documented rights', (path
     expect(await server.command('ACL', 'LOG')).not.toMatch(/command|key|channel/);
     expect((await node.health()).isUp).toBe(true);
     await node.close();
+  });
+
+  it('can begin where a moment was', async () => {
+    const node = new RedisBackplane({ url: url() });
+    const positions: string[] = [];
+    const store = async () => {
+      positions.push(await node.publish('orders', event(`${positions.length}`), settings));
+      return timeOf(positions.at(-1)!);
+    };
+    const first = await store();
+    do since = await store();
+    while (since === first);
+    expect(await node.positionBefore('orders', since)).toBe(positions.at(-2));
+    expect(await node.positionBefore('orders', 0)).toBeUndefined();
+    const running = await start(platforms[0]!, {
+      imports: [SseModule.forRoot({ ping: false, backplane: node })],
+      controllers: [Feed],
+    });
+    const client = await open(running, '/feed');
+    expect((await client.events(1))[0]!.data).toBe(`${positions.length - 1}`);
+    client.leave();
+    expect(await server.command('ACL', 'LOG')).not.toMatch(/command|key|channel/);
+    await server.command('ACL', 'SETUSER', 'app', '-xrevrange');
+    await expect(node.positionBefore('orders', since)).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
+    await running.app.close();
   });
 
   it('can do so on a cluster, with the one more right that is named', async () => {
