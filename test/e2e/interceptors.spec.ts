@@ -16,7 +16,20 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Exclude } from 'class-transformer';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import { catchError, concatMap, EMPTY, filter, finalize, from, merge, Observable, of, Subject, throwError } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  EMPTY,
+  filter,
+  finalize,
+  from,
+  merge,
+  Observable,
+  of,
+  Subject,
+  throwError,
+  timeout,
+} from 'rxjs';
 import { endWith, ignoreElements, map, mergeMap, retry, startWith, take, takeUntil, tap } from 'rxjs/operators';
 import {
   Sse,
@@ -429,6 +442,17 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       expired.next();
       expect((await client.rest()).map(({ event }) => event)).toEqual(['expired']);
       expect(running.app.get(SseBroadcaster).subscribers('news')).toBe(0);
+    });
+
+    it('end by a timeout(), which sees no event of them', async () => {
+      await use(
+        {},
+        intercept((handled) => handled.pipe(timeout({ each: 200, with: () => of({ type: 'silent', data: '' }) }))),
+      );
+      const client = await open(running, '/channel');
+      await client.until(({ text }) => text.includes('id: '));
+      await published('news');
+      expect((await client.rest()).map(({ event, data }) => event ?? data)).toEqual(['news', 'silent']);
     });
 
     it('open at once when an interceptor has let go of the handler before it has answered', async () => {
