@@ -1,0 +1,224 @@
+import type { SseGapReason } from '../backplane/gap-reason.js';
+import { closeReason } from '../connection/close-reason.js';
+import type { Connection } from '../connection/connection.js';
+import type { ChannelSet } from './channel-set.js';
+import type { PatientStream } from './patient-reader.js';
+import type { Place } from './place.js';
+import type { SnapshotLoad, SnapshotPlan } from './snapshot-loads.js';
+import { beginAt, startFresh } from './starting-point.js';
+import type { StorePage } from './store-pages.js';
+import type { SubscriptionOutput } from './subscription-output.js';
+
+/**
+ * Why a reader goes on no further: it has everything; its socket is full, or there is nothing more now; others have their
+ * turn; or it waits for the store or a snapshot.
+ */
+export type Halt = 'done' | 'paused' | 'turn' | Promise<void>;
+
+/**
+ * Brings the places of one subscription to the heads of their channels: from the log, from the store, or over a gap, and
+ * with a snapshot where one is due.
+ *
+ * @internal
+ */
+export class CatchUp {
+  /** A snapshot is to be sent before anything newer. */
+  isSnapshotDue = false;
+  /** A snapshot was sent, and what came while it was made was not. */
+  private isBehindSnapshot = false;
+  /** The log keeps what comes for this reader. */
+  private isLate = false;
+
+  /** @param stream whose places they are: when it is stopped, nothing is sent */
+  constructor(
+    public places: readonly Place[],
+    private readonly stream: PatientStream,
+    private readonly connection: Connection,
+    private readonly channels: ChannelSet,
+    private readonly snapshot: SnapshotPlan | undefined,
+    readonly output: SubscriptionOutput,
+  ) {}
+
+  get isAtHead(): boolean {
+    return this.places.every(({ isAtHead }) => isAtHead);
+  }
+
+  /** Whether the client has all that is for it before its connection ends. */
+  get isAtLimit(): boolean {
+    return !this.isSnapshotDue && this.places.every((place) => place.limit && place.isAtHead);
+  }
+
+  /** Puts all places where the client goes on. @returns when it is known where, if the store must be asked */
+  begin(): Promise<void> | undefined {
+    const { places, channels, stream } = this;
+    const { isFresh, isUntold, pending } = beginAt(places, this.connection.lastEventId, channels, stream);
+    this.isSnapshotDue = this.snapshot !== undefined && isFresh;
+    const tell = () => {
+      if (isUntold && !this.isSnapshotDue) this.tellPosition();
+    };
+    if (pending) return pending.then(tell);
+    tell();
+    return undefined;
+  }
+
+  /** Adds a place to those that have begun. @returns when the client is told of it, if the store must be asked */
+  add(place: Place): Promise<void> | undefined {
+    this.places = [...this.places, place];
+    if (this.isLate) place.channel.keepFor(place);
+    return startFresh(place, this.channels, this.stream)?.then(() => this.tellPosition());
+  }
+
+  /** Moves on as far as the socket has room. */
+  run(): Halt {
+    // Not once for each place: what a filter publishes may be of one that was done.
+    while (!this.places.every((place) => this.isDone(place))) {
+      for (const place of this.places) {
+        while (!this.isDone(place)) {
+          if (!this.channels.pace.hasTime) return 'turn';
+          const halt = this.advance(place);
+          if (halt) return halt;
+        }
+      }
+    }
+    if (this.isSnapshotDue) return this.sendSnapshot();
+    this.letGo();
+    this.isBehindSnapshot = false;
+    return 'done';
+  }
+
+  /** Tells the client where it stands, unless it has left. */
+  tellPosition(): void {
+    if (!this.stream.isStopped) this.output.tellPosition();
+  }
+
+  /** Keeps what comes in the log until the reader has it. */
+  keep(): void {
+    if (this.isLate) return;
+    this.isLate = true;
+    for (const place of this.places) place.channel.keepFor(place);
+  }
+
+  letGo(): void {
+    if (!this.isLate) return;
+    this.isLate = false;
+    for (const place of this.places) place.channel.letGo(place);
+  }
+
+  private get hasRoom(): boolean {
+    return this.connection.isWritable && !this.stream.isStopped;
+  }
+
+  private isDone(place: Place): boolean {
+    // What a snapshot shows must be newer than the cursor, and older than all that is sent after it.
+    return this.isSnapshotDue ? !place.gap && !place.isRefilling : place.isAtHead;
+  }
+
+  /** @returns nothing when there is room for more, and nothing to wait for */
+  private advance(place: Place): Halt | undefined {
+    if (place.isRefilling) return this.refill(place);
+    if (place.isBehind && !place.gap) this.fallBack(place);
+    // The first write sends the headers, and on some platforms that takes a while.
+    this.connection.commit();
+    if (!this.hasRoom) return 'paused';
+    if (place.gap) this.tellGaps();
+    else if (place.isBehind && !place.isRefilling) this.output.sendLatest(place);
+    else if (!place.isRefilling && !place.isAtHead) this.output.sendSlice(place);
+    return this.hasRoom ? undefined : 'paused';
+  }
+
+  /** The log has moved past this reader. */
+  private fallBack(place: Place): void {
+    const { channel } = place;
+    const { slowClient } = channel.settings;
+    const reason = channel.reasonFor(place.cursor);
+    if (reason === 'slow_client') {
+      if (slowClient === 'disconnect') return this.connection.end(closeReason('slow_client'));
+      // `sendLatest()` has all that it needs.
+      if (channel.latest && channel.latest.lost < place.cursor) return;
+    }
+    if (this.channels.backplane.retains) place.isRefilling = true;
+    else place.miss(reason);
+  }
+
+  // --- from the store ---------------------------------------------------------------------------------------------
+
+  /** @returns nothing when it goes on at once */
+  private refill(place: Place): Halt | undefined {
+    const { channel } = place;
+    if (place.findInLog()) return undefined;
+    // What is read has to be kept until there is room: as long as there is none, it stays in the store.
+    if (!this.connection.isWritable) return 'paused';
+    const page = this.channels.pages.find(channel.name, place.position);
+    if (page) {
+      this.take(place, page);
+      return this.hasRoom ? undefined : 'paused';
+    }
+    // Asked before, and this node has heard of nothing since.
+    return place.askedAt === channel.log.next ? 'paused' : this.readPage(place);
+  }
+
+  /** Reads on from the store, until what it gives is in the log as well. */
+  private async readPage(place: Place): Promise<void> {
+    const { channel, position } = place;
+    const { next } = channel.log;
+    const page = await this.channels.pages.read(this.stream, channel.name, position);
+    if (this.stream.isStopped || !page) return;
+    if (page.gap !== undefined) place.miss(page.gap);
+    else if (page.events > 0) this.take(place, page);
+    // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
+    else if (page.isTrimmed) place.miss('trimmed');
+    else if (position === undefined) place.startAt(next);
+    // The store has no more, and this node does not know that position yet: its turn comes through the log.
+    else place.askedAt = next;
+  }
+
+  private take(place: Place, page: StorePage): void {
+    place.askedAt = undefined;
+    place.isFresh = false;
+    if (page.isTrimmed) {
+      place.missBeginning();
+      place.position = page.before;
+      this.connection.commit();
+      this.tellGaps();
+    }
+    this.output.sendPage(place, page);
+  }
+
+  // --- gaps and snapshots -----------------------------------------------------------------------------------------
+
+  /** Announces what is missing, and goes on at the heads. */
+  private tellGaps(): void {
+    const { channels } = this;
+    const missing = this.places.filter(({ gap }) => gap !== undefined);
+    // So much came while the last one was made that it could not be kept: another one would take as long.
+    const isHopeless = this.isBehindSnapshot && missing.every(({ gap }) => gap === 'slow_client' || gap === 'trimmed');
+    const snapshot = isHopeless ? undefined : this.snapshot;
+    const others = this.places.filter(({ gap }) => gap === undefined);
+    const load = snapshot && channels.snapshots.find(snapshot, this.places, others);
+    const byReason = new Map<SseGapReason, Place[]>();
+    for (const place of missing) {
+      byReason.set(place.gap!, [...(byReason.get(place.gap!) ?? []), place]);
+      place.jump(load?.cursorIn(place.channel) ?? place.channel.log.next);
+    }
+    if (snapshot) this.isSnapshotDue = true;
+    this.output.tellGaps(channels.options.gapType, byReason);
+  }
+
+  private async sendSnapshot(): Promise<void> {
+    const { snapshot, places, connection, channels } = this;
+    this.isSnapshotDue = false;
+    if (!snapshot) return;
+    let load: SnapshotLoad | undefined = channels.snapshots.find(snapshot, places);
+    load ??= channels.snapshots.begin(snapshot, places, connection.options.buffer.maxBytes);
+    for (const place of places) {
+      // What came between is in the state that others wait for, or follows it.
+      const cursor = load.cursorIn(place.channel);
+      if (place.cursor > cursor) place.startAt(cursor);
+      place.isFresh = false;
+    }
+    this.keep();
+    this.isBehindSnapshot = true;
+    const state = await load.state;
+    if (!this.stream.isStopped) this.output.sendState(load, state);
+  }
+}

@@ -1,0 +1,108 @@
+import type { CatchUp } from './catch-up.js';
+import type { ChannelWatcher } from './channel.js';
+import type { Place } from './place.js';
+
+/** A channel that is to be added or taken away as soon as nothing is on its way. */
+type Change =
+  | { readonly kind: 'join'; readonly place: Place; readonly done: () => void }
+  | { readonly kind: 'leave'; readonly name: string; readonly done: () => void };
+
+/**
+ * The channels that one open subscription is to gain or lose, in the order in which that was asked for. It exists from the
+ * first of them on.
+ *
+ * @internal
+ */
+export class ChannelChanges {
+  private waiting: Change[] = [];
+
+  constructor(
+    private readonly watcher: ChannelWatcher,
+    private readonly catchUp: CatchUp,
+  ) {}
+
+  get size(): number {
+    return this.waiting.length;
+  }
+
+  isComing(name: string): boolean {
+    return this.waiting.some((change) => change.kind === 'join' && change.place.channel.name === name);
+  }
+
+  isGoing(name: string): boolean {
+    return this.waiting.some((change) => change.kind === 'leave' && change.name === name);
+  }
+
+  /** @param done called when the client is told of it, or will be told nothing more */
+  join(place: Place, done: () => void): void {
+    place.channel.watch(this.watcher);
+    this.waiting.push({ kind: 'join', place, done });
+  }
+
+  /** @param done called when the client is told of it, or will be told nothing more */
+  leave(name: string, done: () => void): void {
+    this.waiting.push({ kind: 'leave', name, done });
+  }
+
+  /**
+   * Makes those that can be made now: a channel joins when the backplane has said where it stands, and one at a time when
+   * the store must be asked.
+   *
+   * @param hasBegun whether the client has been told where it stands: otherwise it will be told of all in one
+   * @returns what is to be waited for before anything is sent
+   */
+  make(hasBegun: boolean): Promise<void> | undefined {
+    const { catchUp, watcher } = this;
+    const changes = this.waiting;
+    let pending: Promise<void> | undefined;
+    this.waiting = [];
+    for (const change of changes) {
+      if (change.kind === 'leave') {
+        this.takeAway(change.name);
+        change.done();
+        continue;
+      }
+      const { place, done } = change;
+      // It may just have left the same channel.
+      place.channel.watch(watcher);
+      if (!hasBegun) {
+        catchUp.places = [...catchUp.places, place];
+        done();
+      } else if (!place.channel.isReady || pending) {
+        this.waiting.push(change);
+      } else {
+        pending = catchUp.add(place);
+        if (pending) void pending.then(done, done);
+        else done();
+      }
+    }
+    catchUp.output.use(catchUp.places);
+    if (hasBegun && !pending && this.waiting.length < changes.length) catchUp.tellPosition();
+    return pending;
+  }
+
+  /** The subscription is over. */
+  drop(): void {
+    for (const change of this.waiting.splice(0)) {
+      if (change.kind === 'join') change.place.channel.unwatch(this.watcher);
+      change.done();
+    }
+  }
+
+  private takeAway(name: string): void {
+    // What has yet to join need not any more.
+    this.waiting = this.waiting.filter((change) => {
+      if (change.kind === 'leave' || change.place.channel.name !== name) return true;
+      change.place.channel.unwatch(this.watcher);
+      change.done();
+      return false;
+    });
+    const { catchUp } = this;
+    for (const place of catchUp.places) {
+      if (place.channel.name !== name) continue;
+      place.channel.letGo(place);
+      place.channel.unwatch(this.watcher);
+    }
+    catchUp.places = catchUp.places.filter(({ channel }) => channel.name !== name);
+  }
+}
