@@ -157,13 +157,17 @@ describe('every client against the ledger', () => {
         await put(n);
         if (n % 100 === 0) await turn();
       }
-      await Promise.all(
-        clients.map(async (client, i) => {
-          while (seen[i]!.at(-1)!.event !== 'gap') seen[i]!.push((await client.event())!);
-        }),
-      );
+      // The gap that is told there has the newest position as well. A socket may have had room for a moment: that client was
+      // told of a gap earlier, went on, and is trimmed once more.
+      const readAll = () =>
+        Promise.all(
+          clients.map(async (client, i) => {
+            while (seen[i]!.at(-1)!.id !== oracle.published.at(-1)!.id) seen[i]!.push((await client.event())!);
+          }),
+        );
+      await readAll();
       for (let n = 6_000; n < 6_010; n++) await put(n);
-      await Promise.all(clients.map(async (client, i) => seen[i]!.push(...(await client.events(10)))));
+      await readAll();
       const total = sum(
         seen.map((events) =>
           oracle.judge(
@@ -174,7 +178,8 @@ describe('every client against the ledger', () => {
       );
       clients.forEach((client) => client.leave());
       say(`20 clients on ${platform.name}, trimmed in their replays`, total);
-      expect(total).toMatchObject({ repeated: 0, missing: 0, wrong: 0, gaps: 20 });
+      expect(total).toMatchObject({ repeated: 0, missing: 0, wrong: 0 });
+      expect(seen.every((events) => events.some(({ event }) => event === 'gap'))).toBe(true);
     },
     60_000,
   );
