@@ -13,7 +13,7 @@ function contract(subject: SseBackplaneSubject): void {
 }
 
 /** What dead producers are noticed by: often enough for a test. */
-const fast = { producerTtlMs: 500, checkIntervalMs: 100, publishTimeoutMs: 1_000 };
+const fast = { producerTtlMs: 500, checkIntervalMs: 100, publishTimeoutMs: 3_000 };
 
 describe('the backplane in memory', () => contract({ open: () => new MemoryBackplane(), isShared: false }));
 
