@@ -3,6 +3,8 @@ import fastifyCompress from '@fastify/compress';
 import { Controller, type INestApplication } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import compression from 'compression';
+import type { NextFunction, Request, Response } from 'express';
+import { randomBytes } from 'node:crypto';
 import { Sse, SseModule, SseResponse } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
@@ -25,6 +27,11 @@ class TicketController {
 
   @Sse('transformable', { headers: { 'Cache-Control': 'no-cache' } }) transformable() {
     return this.answered();
+  }
+
+  /** Random, so that compression makes it no smaller: more than the buffers on the way hold. */
+  @Sse('large', { headers: { 'Cache-Control': 'no-cache' } }) *large() {
+    for (let n = 0; n < 400; n++) yield randomBytes(24_000).toString('base64');
   }
 
   @Sse('json') json() {
@@ -76,4 +83,38 @@ describe.each(platforms)('compression on $name', (platform) => {
       .set('accept-encoding', 'gzip')
       .expect('content-encoding', 'gzip')
       .expect(200, { text: 'hello' }));
+});
+
+describe('compression() on express', () => {
+  it('is listened to once, however often the client has no room', async () => {
+    let listeners = 0;
+    let drained = 0;
+    // Behind compression(), so that it sees what compression() takes over for its own stream.
+    const count = (_: Request, response: Response, next: NextFunction) => {
+      const on = response.on.bind(response);
+      response.on = ((type: string, listener: (...args: unknown[]) => void) => {
+        if (type !== 'drain') return on(type, listener);
+        listeners++;
+        return on(type, () => {
+          drained++;
+          listener();
+        });
+      }) as Response['on'];
+      next();
+    };
+    const running = await start(
+      platforms.find(({ name }) => name === 'express')!,
+      { imports: [SseModule.forRoot()], controllers: [TicketController] },
+      async (app) => {
+        await compress(app);
+        app.use(count);
+      },
+    );
+    const client = await open(running, '/large', { headers: { 'accept-encoding': 'gzip' } });
+    expect(client.headers['content-encoding']).toBe('gzip');
+    expect(await client.rest()).toHaveLength(400);
+    expect(drained).toBeGreaterThan(10);
+    expect(listeners).toBe(1);
+    await running.app.close();
+  });
 });
