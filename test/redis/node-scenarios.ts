@@ -349,12 +349,13 @@ export function nodeScenarios(startStore: (options: { aof: boolean }) => Promise
       expect(clients.flatMap(({ refusals }) => refusals)).toEqual([]);
       const arrivals = clients.flatMap((client) => client.arrivals.slice(1));
       expect(arrivals.length).toBeGreaterThanOrEqual(CLIENTS - 10);
-      // Of some hundred that are told to come back within a second, a fifth at most in any tenth of it is no spike.
+      // All clients of a node, a third of all, are told to come back at different times within a second. Without that they
+      // come at once: a third in a tenth of it. A busy machine alone has made a fifth of them wait for each other.
       const busiest = Math.max(
         ...arrivals.map((at) => arrivals.filter((other) => other >= at && other < at + 100).length),
       );
       process.stdout.write(`  rolling restart: ${arrivals.length} arrivals, ${busiest} in the busiest 100 ms\n`);
-      expect(busiest).toBeLessThan(arrivals.length / 5);
+      expect(busiest).toBeLessThan(0.3 * arrivals.length);
     }, 60_000);
   });
 }
