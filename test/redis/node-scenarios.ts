@@ -349,13 +349,12 @@ export function nodeScenarios(startStore: (options: { aof: boolean }) => Promise
       expect(clients.flatMap(({ refusals }) => refusals)).toEqual([]);
       const arrivals = clients.flatMap((client) => client.arrivals.slice(1));
       expect(arrivals.length).toBeGreaterThanOrEqual(CLIENTS - 10);
-      // All clients of a node, a third of all, are told to come back at different times within a second. Without that they
-      // come at once: a third in a tenth of it. A busy machine alone has made a fifth of them wait for each other.
+      // Of some hundred that are told to come back within a second, a fifth at most in any tenth of it is no spike.
       const busiest = Math.max(
         ...arrivals.map((at) => arrivals.filter((other) => other >= at && other < at + 100).length),
       );
       process.stdout.write(`  rolling restart: ${arrivals.length} arrivals, ${busiest} in the busiest 100 ms\n`);
-      expect(busiest).toBeLessThan(0.3 * arrivals.length);
+      expect(busiest).toBeLessThan(arrivals.length / 5);
     }, 60_000);
   });
 }
