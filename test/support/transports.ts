@@ -89,6 +89,16 @@ function streamPeer(client: Awaited<ReturnType<typeof open>>): Peer {
   };
 }
 
+/** Reads on until there were `limit` bytes. @param next reads some: how many, 0 at the end. @returns whether they came */
+async function readAtLeast(next: () => Promise<number>, limit: number): Promise<boolean> {
+  for (let left = limit; left > 0;) {
+    const length = await next();
+    if (length === 0) return false;
+    left -= length;
+  }
+  return true;
+}
+
 function tlsPeer(client: RawClient): Peer {
   let head: Promise<unknown> | undefined;
   const parts: Buffer[] = [];
@@ -99,14 +109,7 @@ function tlsPeer(client: RawClient): Peer {
     return bytes.length;
   };
   return {
-    async read(limit) {
-      for (let left = limit; left > 0;) {
-        const length = await next();
-        if (length === 0) return false;
-        left -= length;
-      }
-      return true;
-    },
+    read: (limit) => readAtLeast(next, limit),
     async rest() {
       while ((await next()) > 0);
       return dechunk(Buffer.concat(parts));
@@ -131,14 +134,7 @@ function curlPeer(url: string): Peer {
     return value.length;
   };
   return {
-    async read(limit) {
-      for (let left = limit; left > 0;) {
-        const length = await next();
-        if (length === 0) return false;
-        left -= length;
-      }
-      return true;
-    },
+    read: (limit) => readAtLeast(next, limit),
     async rest() {
       while ((await next()) > 0);
       return { text: Buffer.concat(parts).toString(), isClean: (await exit) === 0 };
