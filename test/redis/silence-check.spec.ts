@@ -144,9 +144,10 @@ describeWith('redis-server', 'thousands of silent channels', (path) => {
     await listen(nodes[0]!, 3_000);
     const rounds = await calls('xread');
     const before = await calls('evalsha');
-    await server.until(['INFO', 'commandstats'], `cmdstat_xread:calls=${rounds + 24}`);
-    // Four rounds and six batches in each; a look at a twelfth of them, and not at three thousand.
-    expect((await calls('evalsha')) - before).toBeLessThan(4_000);
+    // Four rounds or more, with six batches in each; and a look at a twelfth of the channels in each, not at all of them.
+    let batches = 0;
+    while ((batches = (await calls('xread')) - rounds) < 24) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await calls('evalsha')) - before).toBeLessThan((batches / 6 + 1) * 1_000);
     const log = new BackplaneLog();
     nodes[0]!.subscribe('new', log);
     await log.isReady();
