@@ -2,7 +2,7 @@ import { Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
 import { SseBroadcaster } from './channel/sse-broadcaster.js';
-import { ConnectionHub } from './connection/connection-hub.js';
+import { ConnectionRegistry } from './connection/connection-registry.js';
 import { SseConnections } from './connection/sse-connections.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
@@ -27,31 +27,39 @@ export const PROVIDERS: Provider[] = [
     },
     inject: [MODULE_OPTIONS, ModulesContainer],
   },
-  { provide: ConnectionHub, useFactory: () => new ConnectionHub((error) => logger.error(error)) },
+  { provide: ConnectionRegistry, useFactory: () => new ConnectionRegistry((error) => logger.error(error)) },
   {
     provide: StreamRoutes,
-    useFactory: (hub: ConnectionHub, { stream }: ResolvedOptions) => new StreamRoutes(hub, stream),
-    inject: [ConnectionHub, RESOLVED_OPTIONS],
+    useFactory: (registry: ConnectionRegistry, { stream }: ResolvedOptions) => new StreamRoutes(registry, stream),
+    inject: [ConnectionRegistry, RESOLVED_OPTIONS],
   },
-  { provide: SseConnections, useFactory: (hub: ConnectionHub) => new SseConnections(hub), inject: [ConnectionHub] },
-  { provide: SsePingService, useFactory: (hub: ConnectionHub) => new SsePingService(hub), inject: [ConnectionHub] },
+  {
+    provide: SseConnections,
+    useFactory: (registry: ConnectionRegistry) => new SseConnections(registry),
+    inject: [ConnectionRegistry],
+  },
+  {
+    provide: SsePingService,
+    useFactory: (registry: ConnectionRegistry) => new SsePingService(registry),
+    inject: [ConnectionRegistry],
+  },
   {
     provide: SseBroadcaster,
-    useFactory: (hub: ConnectionHub, { stream, channels, backplane }: ResolvedOptions) =>
-      new SseBroadcaster(hub, backplane ?? new MemoryBackplane(), {
+    useFactory: (registry: ConnectionRegistry, { stream, channels, backplane }: ResolvedOptions) =>
+      new SseBroadcaster(registry, backplane ?? new MemoryBackplane(), {
         channels,
         serialize: stream.serialize,
         errorEvent: stream.errorEvent,
         as: stream.as,
         report: (error) => logger.error(error),
       }),
-    inject: [ConnectionHub, RESOLVED_OPTIONS],
+    inject: [ConnectionRegistry, RESOLVED_OPTIONS],
   },
   {
     provide: SseShutdownService,
-    useFactory: (hub: ConnectionHub, { shutdown }: ResolvedOptions, broadcaster: SseBroadcaster) =>
-      new SseShutdownService(hub, shutdown, broadcaster),
-    inject: [ConnectionHub, RESOLVED_OPTIONS, SseBroadcaster],
+    useFactory: (registry: ConnectionRegistry, { shutdown }: ResolvedOptions, broadcaster: SseBroadcaster) =>
+      new SseShutdownService(registry, shutdown, broadcaster),
+    inject: [ConnectionRegistry, RESOLVED_OPTIONS, SseBroadcaster],
   },
 ];
 

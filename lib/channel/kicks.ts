@@ -1,7 +1,7 @@
 import { isSignalling } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import { closeReason } from '../connection/close-reason.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { encodeEvent, type SseSerialize } from '../protocol/encoder.js';
@@ -39,14 +39,14 @@ export class Kicks {
   private readonly reported = new Set<string>();
 
   constructor(
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     private readonly backplane: SseBackplane,
     private readonly serialize: SseSerialize,
     private readonly report: (error: unknown) => void,
     /** Asked first: whether a message is for somebody else. */
     private readonly isOther: (message: string, ageMs?: number) => boolean = () => false,
   ) {
-    this.remembered = new OpeningKicks(hub, report);
+    this.remembered = new OpeningKicks(registry, report);
     if (isSignalling(backplane)) backplane.onSignal((message, ageMs) => this.signalled(message, ageMs));
   }
 
@@ -96,7 +96,7 @@ export class Kicks {
     const applies = (connection: Connection) => connection.arrivedAt <= before && isMeant(connection);
     this.remembered.add(applies, end);
     let count = 0;
-    for (const connection of [...this.hub.all]) {
+    for (const connection of [...this.registry.all]) {
       if (connection.state !== 'open' || connection.isEnding || !applies(connection)) continue;
       end(connection);
       count++;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isSignalling } from '../backplane/abilities.js';
 import type { SseBackplane } from '../backplane/backplane.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
 import { checkTags, hasTags, type SseTags } from './kick-message.js';
@@ -35,7 +35,7 @@ export class Memberships {
   private remembered: Membership[] = [];
 
   constructor(
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     private readonly backplane: SseBackplane,
     private readonly set: ChannelSet,
     private readonly report: (error: unknown) => void,
@@ -88,7 +88,7 @@ export class Memberships {
 
   private async apply(membership: Membership): Promise<number> {
     this.remember(membership);
-    const feeds = [...this.hub.all].map(({ feed }) => feed).filter((feed) => feed instanceof SubscriptionFeed);
+    const feeds = [...this.registry.all].map(({ feed }) => feed).filter((feed) => feed instanceof SubscriptionFeed);
     const concerned = feeds.filter((feed) => concerns(membership, feed));
     await Promise.all(concerned.map((feed) => changeOne(feed, membership)));
     return concerned.length;
@@ -103,7 +103,7 @@ export class Memberships {
 
   private remember(membership: Membership): void {
     let oldest = Infinity;
-    for (const { state, arrivedAt } of this.hub.all) if (state === 'opening') oldest = Math.min(oldest, arrivedAt);
+    for (const { state, arrivedAt } of this.registry.all) if (state === 'opening') oldest = Math.min(oldest, arrivedAt);
     this.remembered = this.remembered.filter(({ before }) => before >= oldest);
     if (oldest === Infinity) return;
     this.remembered.push(membership);

@@ -1,4 +1,4 @@
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 
 /** One kick, as long as a connection is opening that had arrived before it. */
@@ -26,11 +26,11 @@ export class OpeningKicks {
   private forgottenAt = 0;
 
   constructor(
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     private readonly report: (error: unknown) => void,
     private readonly max = MAX_KICKS,
   ) {
-    hub.onCommit = (connection) => this.committed(connection);
+    registry.onCommit = (connection) => this.committed(connection);
   }
 
   /** How many are remembered. */
@@ -45,7 +45,7 @@ export class OpeningKicks {
       return;
     }
     this.kicks = this.kicks.filter(({ upTo }) => upTo >= oldest);
-    this.kicks.push({ upTo: this.hub.last, applies, end });
+    this.kicks.push({ upTo: this.registry.last, applies, end });
     if (this.kicks.length > this.max) this.giveUp();
   }
 
@@ -64,7 +64,7 @@ export class OpeningKicks {
   private giveUp(): void {
     const [kick] = this.kicks.splice(0, 1);
     if (!kick) return;
-    for (const connection of [...this.hub.all]) {
+    for (const connection of [...this.registry.all]) {
       if (connection.number > kick.upTo) return;
       if (connection.state === 'opening') kick.end(connection);
     }
@@ -79,7 +79,7 @@ export class OpeningKicks {
 
   /** The registry is in the order of arrival. */
   private oldestOpening(): number | undefined {
-    for (const { state, number } of this.hub.all) if (state === 'opening') return number;
+    for (const { state, number } of this.registry.all) if (state === 'opening') return number;
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { isIdempotent } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
@@ -67,7 +67,7 @@ export class SseBroadcaster {
   private isClosed = false;
 
   constructor(
-    hub: ConnectionHub,
+    registry: ConnectionRegistry,
     private readonly backplane: SseBackplane,
     private readonly options: BroadcasterOptions,
   ) {
@@ -76,8 +76,8 @@ export class SseBroadcaster {
       ...options,
       store: (name, event, key) => this.store(name, event, key),
     });
-    this.memberships = new Memberships(hub, backplane, this.set, options.report);
-    this.kicks = new Kicks(hub, backplane, options.serialize, options.report, (message, ageMs) =>
+    this.memberships = new Memberships(registry, backplane, this.set, options.report);
+    this.kicks = new Kicks(registry, backplane, options.serialize, options.report, (message, ageMs) =>
       this.memberships.hear(message, ageMs),
     );
   }

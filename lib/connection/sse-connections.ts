@@ -1,5 +1,5 @@
 import type { SseCloseCode } from './close-reason.js';
-import type { ConnectionHub } from './connection-hub.js';
+import type { ConnectionRegistry } from './connection-registry.js';
 import type { SseConnection } from './sse-connection.js';
 
 /**
@@ -11,31 +11,31 @@ import type { SseConnection } from './sse-connection.js';
  * @publicApi
  */
 export class SseConnections implements Iterable<SseConnection> {
-  constructor(private readonly hub: ConnectionHub) {}
+  constructor(private readonly registry: ConnectionRegistry) {}
 
   /** How many connections are open. */
   get size(): number {
     let open = 0;
-    for (const connection of this.hub.all) if (connection.state === 'open') open++;
+    for (const connection of this.registry.all) if (connection.state === 'open') open++;
     return open;
   }
 
   /** How many were opened since the application started. */
   get opened(): number {
-    return this.hub.openedTotal;
+    return this.registry.openedTotal;
   }
 
   /** How many ended since the application started, by the way they ended. */
   get closed(): Readonly<Partial<Record<SseCloseCode, number>>> {
-    return Object.fromEntries(this.hub.closedBy);
+    return Object.fromEntries(this.registry.closedBy);
   }
 
   /** Events that overflow policies dropped since the application started. */
   get eventsDropped(): number {
-    return this.hub.droppedTotal;
+    return this.registry.droppedTotal;
   }
 
   *[Symbol.iterator](): IterableIterator<SseConnection> {
-    for (const connection of this.hub.all) if (connection.state === 'open') yield connection;
+    for (const connection of this.registry.all) if (connection.state === 'open') yield connection;
   }
 }

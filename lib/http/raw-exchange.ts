@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerResponse, type Http2ServerRequest } from 'node:http2';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 
 export type RawRequest = IncomingMessage | Http2ServerRequest;
@@ -45,10 +45,10 @@ export function isGone(req: RawRequest, res: RawResponse): boolean {
  * Tells `connection` when its response closes, by whatever way. Never the request's 'close': it comes when the request's
  * body has been read.
  */
-export function watchClose(hub: ConnectionHub, res: RawResponse, connection: Connection): void {
+export function watchClose(registry: ConnectionRegistry, res: RawResponse, connection: Connection): void {
   // Not by `once()`, which makes two more objects to keep: it comes once anyway.
   res.on('close', () => connection.transportClosed(isFinished(res)));
-  if (res instanceof Http2ServerResponse && res.stream.session) hub.keepSession(res.stream.session);
+  if (res instanceof Http2ServerResponse && res.stream.session) registry.keepSession(res.stream.session);
 }
 
 function isFinished(res: RawResponse): boolean {

@@ -1,5 +1,5 @@
 import { closeReason, isGraceful, type SseCloseReason } from '../connection/close-reason.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { Connection, type Opening } from '../connection/connection.js';
 import { FEED, isFeedSource } from '../connection/feed-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
@@ -52,14 +52,14 @@ export class StreamRequest implements Opening, TakenRequest {
 
   constructor(
     protected readonly routes: Arrivals,
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     protected readonly exchange: Exchange,
     protected readonly route: StreamRoute,
   ) {
     const { req, res } = exchange;
-    this.connection = new Connection(hub, exchange.request, exchange.lastEventId, route.options);
+    this.connection = new Connection(registry, exchange.request, exchange.lastEventId, route.options);
     this.connection.prepare(this);
-    watchClose(hub, res, this.connection);
+    watchClose(registry, res, this.connection);
     if (isGone(req, res)) this.connection.end(closeReason('client_left'));
   }
 
@@ -100,7 +100,7 @@ export class StreamRequest implements Opening, TakenRequest {
     if (exchange.isSent) exchange.seal();
     // It completed without having anything to send: there is nothing to come back for.
     else if (code === 'source_completed') exchange.answerNothing(this.overrides);
-    else if (isGraceful(code)) exchange.turnAway(this.hub.comeBack(), this.route.options);
+    else if (isGraceful(code)) exchange.turnAway(this.registry.comeBack(), this.route.options);
     else exchange.drop();
     this.done();
   }

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { closeReason } from '../connection/close-reason.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { ChainedRequest } from './chained-request.js';
 import type { ChainedArrivals } from './event-chain.interceptor.js';
 import { Exchange } from './exchange.js';
@@ -24,16 +24,16 @@ export class StreamRoutes implements ChainedArrivals {
   private readonly logger = new Logger('SseModule');
 
   constructor(
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     private readonly options: StreamOptions,
   ) {}
 
   take(handler: object, response: object): StreamRequest {
-    return this.admit(new StreamRequest(this, this.hub, this.exchangeOf(response), this.routeOf(handler)));
+    return this.admit(new StreamRequest(this, this.registry, this.exchangeOf(response), this.routeOf(handler)));
   }
 
   takeChained(handler: object, response: object): ChainedRequest {
-    return this.admit(new ChainedRequest(this, this.hub, this.exchangeOf(response), this.routeOf(handler)));
+    return this.admit(new ChainedRequest(this, this.registry, this.exchangeOf(response), this.routeOf(handler)));
   }
 
   routeOf(handler: object): StreamRoute {
@@ -56,7 +56,7 @@ export class StreamRoutes implements ChainedArrivals {
 
   /** New arrivals are told to come back while the server closes. */
   private admit<T extends StreamRequest>(request: T): T {
-    if (this.hub.isDraining) request.connection.end(closeReason('server_closing'));
+    if (this.registry.isDraining) request.connection.end(closeReason('server_closing'));
     return request;
   }
 }

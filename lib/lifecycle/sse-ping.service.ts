@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SsePingOptions } from '../connection/connection-options.js';
 
@@ -24,21 +24,21 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   /** Pings sent since the application started. */
   sent = 0;
 
-  constructor(private readonly hub: ConnectionHub) {}
+  constructor(private readonly registry: ConnectionRegistry) {}
 
   onApplicationBootstrap(): void {
-    this.hub.onOpen = (connection) => this.opened(connection);
+    this.registry.onOpen = (connection) => this.opened(connection);
   }
 
   onApplicationShutdown(): void {
-    this.hub.onOpen = undefined;
+    this.registry.onOpen = undefined;
     this.rest();
   }
 
   /** Pings every open connection now, however long it was silent, that has room. @returns how many */
   pingAll(): number {
     let count = 0;
-    this.hub.each((connection) => {
+    this.registry.each((connection) => {
       if (this.canPing(connection) && this.ping(connection)) count++;
     });
     return count;
@@ -55,9 +55,9 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private look(): void {
-    if (this.hub.all.size === 0) return this.rest();
+    if (this.registry.all.size === 0) return this.rest();
     const now = performance.now();
-    this.hub.each((connection) => {
+    this.registry.each((connection) => {
       const { ping } = connection.options;
       if (ping !== false && now - connection.lastWriteAt >= ping.intervalMs && this.canPing(connection)) {
         this.ping(connection);

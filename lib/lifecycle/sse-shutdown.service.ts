@@ -1,7 +1,7 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import type { SseBroadcaster } from '../channel/sse-broadcaster.js';
 import { closeReason } from '../connection/close-reason.js';
-import type { ConnectionHub } from '../connection/connection-hub.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import { encodeEvent } from '../protocol/encoder.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
@@ -22,7 +22,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly hub: ConnectionHub,
+    private readonly registry: ConnectionRegistry,
     private readonly options: SseShutdownOptions,
     private readonly broadcaster: Pick<SseBroadcaster, 'stopAll' | 'close'>,
   ) {}
@@ -52,24 +52,24 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
   }
 
   private async run(): Promise<void> {
-    const { hub, options } = this;
+    const { registry, options } = this;
     const reason = closeReason('server_closing');
     const deadline = performance.now() + options.gracePeriodMs;
     // What runs here without a client ends here, and its clients on other nodes hear of it.
     const stopped = this.broadcaster.stopAll();
-    hub.drain(() => this.retryText('\n') || ': closing\n\n');
-    hub.each((connection) => {
+    registry.drain(() => this.retryText('\n') || ': closing\n\n');
+    registry.each((connection) => {
       connection.sayLast(this.retryText(connection.options.lineEnding) + this.farewellText(connection));
       connection.warn(reason);
       if (!connection.isCooperative) connection.end(reason);
     });
-    await hub.whenEmpty(options.gracePeriodMs);
+    await registry.whenEmpty(options.gracePeriodMs);
     // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
-    hub.each((connection) => (connection.isEnding ? connection.endNow() : connection.end(reason)));
+    registry.each((connection) => (connection.isEnding ? connection.endNow() : connection.end(reason)));
     const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
-    await hub.whenEmpty(left());
-    hub.each((connection) => connection.cut(reason));
-    hub.closeSessions(left());
+    await registry.whenEmpty(left());
+    registry.each((connection) => connection.cut(reason));
+    registry.closeSessions(left());
     await stopped;
   }
 

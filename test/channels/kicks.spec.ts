@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Logger, Query } from '@nestjs/common';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import {
   Sse,
   SseBroadcaster,
@@ -47,7 +47,7 @@ class Feeds {
 describe('a kick', () => {
   let running: Running;
   let broadcaster: SseBroadcaster;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   let signals: Signals;
   const clients: Client[] = [];
   const logged: unknown[] = [];
@@ -60,7 +60,7 @@ describe('a kick', () => {
       controllers: [Feeds],
     });
     broadcaster = running.app.get(SseBroadcaster);
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
     logged.length = 0;
     jest.spyOn(Logger.prototype, 'error').mockImplementation((error: unknown) => void logged.push(error));
   });
@@ -115,7 +115,7 @@ describe('a kick', () => {
       handlers.open();
       await visit('/feed?user=ann');
       for (let n = 0; n < 3; n++) signals.hear(message);
-      expect([...hub.all].map(({ state }) => state)).toEqual(['open']);
+      expect([...registry.all].map(({ state }) => state)).toEqual(['open']);
       expect(logged).toEqual([expect.objectContaining({ name: 'SseError' })]);
     });
   });
@@ -147,7 +147,7 @@ describe('a kick', () => {
       await until(() => handlers.arrived === 2);
       KICKS[by]!();
       // A signal is as old as a millisecond tells.
-      const { arrivedAt } = [...hub.all].at(-1)!;
+      const { arrivedAt } = [...registry.all].at(-1)!;
       await until(() => Date.now() > arrivedAt);
       const late = visit('/feed?user=ann');
       await until(() => handlers.arrived === 3);
@@ -162,7 +162,7 @@ describe('a kick', () => {
 
     it('reaches who waits for a first event, which is not sent', async () => {
       const early = visit('/late?user=ann');
-      await until(() => hub.all.size === 1 && [...hub.all][0]!.context.user === 'ann');
+      await until(() => registry.all.size === 1 && [...registry.all][0]!.context.user === 'ann');
       KICKS[by]!();
       await broadcaster.publish('a', 'secret');
       expect((await (await early).rest()).map(({ data }) => data)).toEqual(['goodbye']);

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Controller, Logger, Query } from '@nestjs/common';
 import type { ChannelSet } from '../../lib/channel/channel-set.js';
 import { hashChannel } from '../../lib/channel/position-vector.js';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseBroadcaster, SseClient, SseConnection, SseModule, type SseModuleOptions } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Platform, type Running } from '../support/platforms.js';
@@ -48,7 +48,7 @@ const LEAVING = {
 describe('who is in a channel', () => {
   let running: Running;
   let broadcaster: SseBroadcaster;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   let backplane: GatedBackplane;
   const clients: { destroy(): void }[] = [];
 
@@ -71,7 +71,7 @@ describe('who is in a channel', () => {
       controllers: [Feeds],
     });
     broadcaster = running.app.get(SseBroadcaster);
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   };
   const visit = async (path = '/feed', headers: Record<string, string> = {}) => {
     const client = await RawClient.open(running.url, get(path, headers));
@@ -86,7 +86,7 @@ describe('who is in a channel', () => {
   const setOf = () => (broadcaster as unknown as { set: ChannelSet }).set;
   /** Nobody and nothing is left, and the channels go away with their history. */
   const expectNobody = async () => {
-    await until(() => hub.all.size === 0, 'the registry is empty');
+    await until(() => registry.all.size === 0, 'the registry is empty');
     expect([broadcaster.subscribers('a'), broadcaster.subscribers('b')]).toEqual([0, 0]);
     expect(left.sort()).toEqual(joined.sort());
     expect(new Set(left).size).toBe(left.length);
@@ -102,9 +102,9 @@ describe('who is in a channel', () => {
 
   describe.each(Object.keys(LEAVING) as (keyof typeof LEAVING)[])('leaves by %s', (how) => {
     const leave = async (client: RawClient) => {
-      if (how === 'kicking') for (const connection of hub.all) connection.close();
+      if (how === 'kicking') for (const connection of registry.all) connection.close();
       LEAVING[how](client);
-      await until(() => hub.all.size === 0, 'it has been found to be gone');
+      await until(() => registry.all.size === 0, 'it has been found to be gone');
     };
 
     it('while its handler waits: no hook is called', async () => {
@@ -244,7 +244,7 @@ describe('who is in a channel', () => {
         }
       };
       await Promise.all(Array.from({ length: 20 }, visitor));
-      await until(() => hub.all.size === 0, 'all have gone');
+      await until(() => registry.all.size === 0, 'all have gone');
       await until(() => left.length === joined.length, 'all have been let go');
       process.stdout.write(`  ${joined.length} of 500 visitors came in on ${platform.name}, ${left.length} left\n`);
       expect(joined.length).toBeGreaterThan(50);

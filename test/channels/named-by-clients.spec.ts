@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Query } from '@nestjs/common';
 import type { ChannelSet } from '../../lib/channel/channel-set.js';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseBroadcaster, SseModule, type SseModuleOptions } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -19,7 +19,7 @@ class Feeds {
 describe('channels that are named by clients', () => {
   let running: Running;
   let broadcaster: SseBroadcaster;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   const clients: Client[] = [];
   const begin = async (options: SseModuleOptions = {}) => {
     running = await start(platforms[0]!, {
@@ -27,7 +27,7 @@ describe('channels that are named by clients', () => {
       controllers: [Feeds],
     });
     broadcaster = running.app.get(SseBroadcaster);
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   };
   afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
@@ -58,7 +58,7 @@ describe('channels that are named by clients', () => {
         );
         await until(() => known() === 150);
         for (const client of visitors) client.leave();
-        await until(() => hub.all.size === 0);
+        await until(() => registry.all.size === 0);
         await until(() => known() === 0);
       }
       expect(backplane.open).toBe(0);

@@ -13,7 +13,7 @@ import type { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { Observable } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseModule, SseQueue, SseResponse, SseSignal } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
@@ -162,19 +162,19 @@ class LeftController {
 // An unhandled rejection or an uncaught exception anywhere fails the test that runs: jest-circus listens for both.
 describe.each(platforms)('a client that is gone on $name', (platform) => {
   let running: Running;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   const logged = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
 
   beforeAll(async () => {
     running = await start(platform, { imports: [SseModule.forRoot()], controllers: [LeftController] });
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   });
   beforeEach(() => {
     facts.forget();
     logged.mockClear();
   });
   afterEach(() => {
-    expect(hub.all.size).toBe(0);
+    expect(registry.all.size).toBe(0);
     expect(logged).not.toHaveBeenCalled();
   });
   afterAll(() => running.app.close());
@@ -184,7 +184,7 @@ describe.each(platforms)('a client that is gone on $name', (platform) => {
     const leaving = new AbortController();
     const answer = open(running, path, { signal: leaving.signal });
     await facts.until(where);
-    const [connection] = hub.all;
+    const [connection] = registry.all;
     leaving.abort();
     await answer.catch(() => undefined);
     // Before the handler and its parameters there is no connection that would tell.

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
 import { Readable } from 'node:stream';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import {
   Sse,
   SseClient,
@@ -85,7 +85,7 @@ describe.each(platforms)('an end before the headers, on $name', (platform) => {
     });
   });
   afterEach(async () => {
-    expect(running.app.get(ConnectionHub).all.size).toBe(0);
+    expect(running.app.get(ConnectionRegistry).all.size).toBe(0);
     await running.app.close();
   });
 

@@ -3,7 +3,7 @@ import { Catch, Controller, Param, Req, ServiceUnavailableException, type Argume
 import { BaseExceptionFilter } from '@nestjs/core';
 import type { IncomingMessage } from 'node:http';
 import { concat, NEVER, Observable, of } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseConnections, SseModule, SseSignal, type SseCloseReason } from '../../lib/index.js';
 import { collectGarbage } from '../support/collect-garbage.js';
 import { Facts } from '../support/facts.js';
@@ -99,7 +99,7 @@ describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $n
   });
 
   it('wait for their turn without a connection, and are called when it comes', async () => {
-    const { all } = running.app.get(ConnectionHub);
+    const { all } = running.app.get(ConnectionRegistry);
     const client = await RawClient.open(running.url, get('/held/a') + get('/endless/b') + get('/endless/c'));
     await facts.until('a opened');
     const [listeners] = countsOf('a');
@@ -118,7 +118,7 @@ describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $n
 
   it('of which there are too many are refused, and cost nothing', async () => {
     const before = await heapUsed();
-    const { all } = running.app.get(ConnectionHub);
+    const { all } = running.app.get(ConnectionRegistry);
     const requests = get('/endless/first') + get('/large').repeat(999);
     expect(requests.length).toBeLessThan(40_000);
     const client = await RawClient.open(running.url, requests);

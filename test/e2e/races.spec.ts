@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Controller, Logger } from '@nestjs/common';
 import { Observable, Subject } from 'rxjs';
 import { map } from 'rxjs/operators';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import {
   Sse,
   SseClient,
@@ -107,7 +107,7 @@ class RacesController {
 
 describe.each(platforms)('races on $name', (platform) => {
   let running: Running;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   const logged = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
 
   const startApp = async () => {
@@ -115,7 +115,7 @@ describe.each(platforms)('races on $name', (platform) => {
       imports: [SseModule.forRoot()],
       controllers: [RacesController],
     });
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   };
 
   beforeEach(async () => {
@@ -124,7 +124,7 @@ describe.each(platforms)('races on $name', (platform) => {
     await startApp();
   });
   afterEach(async () => {
-    expect(hub.all.size).toBe(0);
+    expect(registry.all.size).toBe(0);
     await running.app.close();
   });
 
@@ -170,7 +170,7 @@ describe.each(platforms)('races on $name', (platform) => {
   it('between the client, the application and the source: one of them wins, everything is told once', async () => {
     const client = await open(running, '/both');
     const { subject } = running.app.get(RacesController);
-    const connection = lastOf(hub.all);
+    const connection = lastOf(registry.all);
     client.leave();
     connection.close();
     subject.complete();
@@ -182,10 +182,10 @@ describe.each(platforms)('races on $name', (platform) => {
 
   it('between two applications of close() on all, while clients come and go', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(running, '/close-in-map')));
-    const closed = [...hub.all].map((connection) => connection.closed);
-    for (const [index, connection] of [...hub.all].entries()) if (index % 2) connection.close();
+    const closed = [...registry.all].map((connection) => connection.closed);
+    for (const [index, connection] of [...registry.all].entries()) if (index % 2) connection.close();
     for (const [index, client] of clients.entries()) if (index % 3) client.leave();
-    for (const connection of hub.all) connection.close();
+    for (const connection of registry.all) connection.close();
     await Promise.allSettled(clients.map((client) => client.rest()));
     expect(await Promise.all(closed)).toHaveLength(20);
   });
@@ -193,7 +193,7 @@ describe.each(platforms)('races on $name', (platform) => {
   it('between leaving and a generator whose finally fails: it is reported, once', async () => {
     const client = await open(running, '/throws-in-finally');
     await client.event();
-    const connection = lastOf(hub.all);
+    const connection = lastOf(registry.all);
     client.leave();
     await connection.closed;
     await until(() => logged.mock.calls.length > 0);
@@ -203,7 +203,7 @@ describe.each(platforms)('races on $name', (platform) => {
   it('between leaving and a generator that goes on in finally', async () => {
     const client = await open(running, '/finally');
     await client.event();
-    const connection = lastOf(hub.all);
+    const connection = lastOf(registry.all);
     client.leave();
     await connection.closed;
     await facts.until('released');

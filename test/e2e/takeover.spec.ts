@@ -26,7 +26,7 @@ import {
 import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
 import { catchError, Observable, of, Subject, throwError } from 'rxjs';
 import { map, retry, take, timeout } from 'rxjs/operators';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import {
   Sse,
   SseClient,
@@ -399,12 +399,12 @@ const controllers = [
 
 describe.each(platforms)('a request that is taken over, on $name', (platform) => {
   let running: Running;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   const logged = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
 
   const use = async (metadata: object = {}, configure?: (app: Running['app']) => unknown) => {
     running = await start(platform, { imports: [SseModule.forRoot()], controllers, ...metadata }, configure);
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   };
 
   beforeEach(() => {
@@ -412,7 +412,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     logged.mockClear();
   });
   afterEach(async () => {
-    await until(() => hub.all.size === 0);
+    await until(() => registry.all.size === 0);
     await running.app.close();
   });
 
@@ -428,17 +428,17 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     ])('by what stands between guard and handler answers with its status: %s', async (path, status, message) => {
       const { body } = await request(running).get(path).expect(status);
       expect(body).toMatchObject({ statusCode: status, message });
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(facts.told).not.toContain('handler called');
       expect(running.app.get(SseConnections).opened).toBe(0);
     });
 
     it('by a pipe that takes long, with a connection that is there already, answers with its status', async () => {
       const answer = request(running).get('/piped-late/1').expect(400).then();
-      await until(() => hub.all.size === 1);
+      await until(() => registry.all.size === 1);
       facts.tell('asked for');
       await answer;
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(facts.told).not.toContain('handler called');
       expect(closed()).toEqual({ source_failed: 1 });
     });
@@ -447,7 +447,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
       it('leaves the socket to the next request', async () => {
         const client = await RawClient.open(running.url, get('/piped/1'));
         expect((await client.response()).status).toBe(400);
-        await until(() => hub.all.size === 0);
+        await until(() => registry.all.size === 0);
         client.send(get('/guarded') + get('/ok') + get('/piped/2') + get('/ok'));
         const statuses = [];
         for (let n = 0; n < 4; n++) statuses.push((await client.response()).status);
@@ -459,7 +459,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     it('by an interceptor that has the answer, which is no event, is answered as any other route', async () => {
       await request(running).get('/cached').expect(200, { cached: true });
       expect(facts.told).toEqual([]);
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(running.app.get(SseConnections).opened).toBe(0);
     });
   });
@@ -467,7 +467,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
   describe('while the server drains', () => {
     beforeEach(async () => {
       await use();
-      hub.drain(() => 'retry: 4321\n\n');
+      registry.drain(() => 'retry: 4321\n\n');
     });
 
     it.each(['/ok', '/waiting/1', '/waiting-below/1', '/mapped/observable', '/feed'])(
@@ -478,7 +478,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
         expect(await client.rest()).toEqual([]);
         expect([client.status, client.retry]).toEqual([200, 4321]);
         expect(facts.told).not.toContain('handler called');
-        await until(() => hub.all.size === 0);
+        await until(() => registry.all.size === 0);
         expect(closed()).toEqual({ server_closing: 1 });
       },
     );
@@ -491,9 +491,9 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
       const leaving = new AbortController();
       const opened = open(running, path, { signal: leaving.signal }).catch(() => undefined);
       await facts.until('in the pipe');
-      await until(() => hub.all.size === 1);
+      await until(() => registry.all.size === 1);
       leaving.abort();
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       facts.tell('go on');
       await opened;
       expect(await dataOf('/ok')).toEqual(['fine']);
@@ -509,7 +509,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     await facts.until('handler called');
     leaving.abort();
     await opened;
-    await until(() => hub.all.size === 0);
+    await until(() => registry.all.size === 0);
     facts.tell('go on');
     await facts.until('tried again');
     expect(facts.told).toEqual(['handler called', 'go on', 'tried again']);
@@ -536,7 +536,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
       'decorator',
     ])('streams when it succeeds: %s', async (kind) => {
       expect(await dataOf(`/retried/${kind}`)).toEqual(['a', 'b']);
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       if (kind === 'after-silence') expect(facts.told).toEqual(['released']);
     });
 
@@ -581,7 +581,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
       expect((await answer).body).toMatchObject({ statusCode: 408 });
       facts.tell('go on');
       expect(await dataOf('/ok')).toEqual(['fine']);
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(facts.told).not.toContain('handler called');
     });
   });
@@ -596,7 +596,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
 
     it.each(['sync', 'async'])('is not taken over twice when its handler calls another one: %s', async (kind) => {
       expect(await dataOf(`/calls/${kind}`)).toEqual(['from the inner one']);
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(closed()).toEqual({ source_completed: 1 });
     });
   });
@@ -633,7 +633,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
       expect(await dataOf('/mapped/observable')).toEqual(['aa!', 'bb!']);
       expect(await dataOf('/feed')).toEqual(['aa!', 'bb!']);
       await request(running).get('/mapped/fails').expect(403);
-      await until(() => hub.all.size === 0);
+      await until(() => registry.all.size === 0);
       expect(closed()).toEqual({ source_completed: 3, source_failed: 1 });
     });
 
@@ -655,7 +655,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     });
     expect(running.app.get(HttpAdapterHost)).toBeDefined();
     expect(await dataOf('/ok')).toEqual(['fine']);
-    await until(() => hub.all.size === 0);
+    await until(() => registry.all.size === 0);
     expect(closed()).toEqual({ source_completed: 1 });
   });
 });

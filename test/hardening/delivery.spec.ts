@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
 import { from, of } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseClient, SseModule, SseResponse, type SseConnection } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -67,7 +67,7 @@ describe.each(platforms)('50 MB right before the end, over a link that stalls, o
     'delivers all of /%s, then ends cleanly',
     async (path, expected, code) => {
       const client = await open(running, `/${path}`);
-      const [connection] = running.app.get(ConnectionHub).all;
+      const [connection] = running.app.get(ConnectionRegistry).all;
       if (!connection) throw new Error('no connection');
       // The link stalls: everything that moves is what the buffers of the kernel take. A source that cannot wait has ended
       // by then, one that can is waiting.

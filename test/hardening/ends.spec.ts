@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { map, NEVER, Subject } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import type { Connection } from '../../lib/connection/connection.js';
 import { Sse, SseClient, SseModule, SseQueue, SseShutdownService, type SseCloseCode } from '../../lib/index.js';
 import { start, type Running } from '../support/platforms.js';
@@ -265,9 +265,9 @@ function watchListeners(connection: Connection): (running: Running) => Promise<v
   const { res, stream } = writer;
   const { socket } = res;
   return async ({ app }) => {
-    const hub = app.get(ConnectionHub);
-    await until(() => hub.all.size === 0);
-    const { watched, timer } = (hub as unknown as { stalls: { watched: Map<unknown, unknown>; timer: unknown } })
+    const registry = app.get(ConnectionRegistry);
+    await until(() => registry.all.size === 0);
+    const { watched, timer } = (registry as unknown as { stalls: { watched: Map<unknown, unknown>; timer: unknown } })
       .stalls;
     expect([watched.size, timer]).toEqual([0, undefined]);
     // Node listens to each socket and each stream for its responses, and compression() to each response for its own stream.

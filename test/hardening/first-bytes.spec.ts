@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Res } from '@nestjs/common';
 import { NEVER, Observable } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { closeReason } from '../../lib/connection/close-reason.js';
 import {
   Sse,
@@ -197,7 +197,7 @@ describe.each(http1)('the first bytes on $name', (platform) => {
     await ask('/live');
     await client.head();
     await client.readUntil('\n\n');
-    const [connection] = running.app.get(ConnectionHub).all;
+    const [connection] = running.app.get(ConnectionRegistry).all;
     expect(connection?.watched).toBe(false);
   });
 });

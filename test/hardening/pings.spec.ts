@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
 import { NEVER, Subject } from 'rxjs';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Sse, SseConnections, SseEvent, SseModule, SsePingService, type SseEventLike } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -46,13 +46,13 @@ class Streams {
 
 describe.each(platforms)('pings on $name', (platform) => {
   let running: Running;
-  let hub: ConnectionHub;
+  let registry: ConnectionRegistry;
   const timer = () => (running.app.get<unknown>(SsePingService) as { timer: unknown }).timer;
 
   beforeAll(async () => {
     const imports = [SseModule.forRoot({ ping: { intervalMs: 40 } })];
     running = await start(platform, { imports, controllers: [Streams] });
-    hub = running.app.get(ConnectionHub);
+    registry = running.app.get(ConnectionRegistry);
   });
   afterAll(() => running.app.close());
 
@@ -102,7 +102,7 @@ describe.each(platforms)('pings on $name', (platform) => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(running, '/quiet')));
     expect(timer()).toBeDefined();
     for (const client of clients) client.leave();
-    await until(() => hub.all.size === 0);
+    await until(() => registry.all.size === 0);
     await until(() => timer() === undefined);
   });
 });

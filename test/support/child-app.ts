@@ -1,7 +1,7 @@
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { readdirSync } from 'node:fs';
 import type { EventEmitter } from 'node:events';
-import { ConnectionHub } from '../../lib/connection/connection-hub.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { SseConnections } from '../../lib/index.js';
 import { obey, type ChildCommands } from './child-commands.js';
 import { platforms, start } from './platforms.js';
@@ -10,8 +10,8 @@ import { platforms, start } from './platforms.js';
 export interface Holdings {
   /** Connections in the registry, in any state. */
   readonly connections: number;
-  /** What the hub keeps besides. */
-  readonly hub: Record<string, number>;
+  /** What the registry keeps besides. */
+  readonly registry: Record<string, number>;
   readonly closed: Record<string, number>;
   readonly timers: number;
   readonly descriptors: number;
@@ -55,7 +55,7 @@ export async function serve(
 }
 
 async function holdings(app: INestApplication): Promise<Holdings> {
-  const hub = app.get<unknown>(ConnectionHub) as {
+  const registry = app.get<unknown>(ConnectionRegistry) as {
     all: Set<unknown>;
     sessions: Set<unknown>;
     unflushed: unknown[];
@@ -64,8 +64,12 @@ async function holdings(app: INestApplication): Promise<Holdings> {
   const server = app.getHttpServer() as EventEmitter;
   const heap = await memory();
   return {
-    connections: hub.all.size,
-    hub: { sessions: hub.sessions.size, unflushed: hub.unflushed.length, watched: hub.stalls.watched.size },
+    connections: registry.all.size,
+    registry: {
+      sessions: registry.sessions.size,
+      unflushed: registry.unflushed.length,
+      watched: registry.stalls.watched.size,
+    },
     closed: { ...app.get(SseConnections).closed },
     timers: process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout' || kind === 'Immediate').length,
     descriptors: readdirSync('/proc/self/fd').length,

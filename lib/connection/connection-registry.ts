@@ -14,7 +14,7 @@ const { setImmediate } = globalThis;
  *
  * @internal
  */
-export class ConnectionHub implements ConnectionHost {
+export class ConnectionRegistry implements ConnectionHost {
   readonly all = new Set<Connection>();
   readonly closedBy = new Map<SseCloseCode, number>();
   openedTotal = 0;
