@@ -1,4 +1,4 @@
-import { FEED, type FeedSource } from '../connection/feed-source.js';
+import { FEED, type SharedSource } from '../connection/shared-source.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
@@ -78,7 +78,7 @@ export interface SseJoinOptions {
  *
  * @publicApi
  */
-export class SseSubscription implements FeedSource {
+export class SseSubscription implements SharedSource {
   private feeds: SubscriptionFeed[] = [];
   private pruneAt = 8;
 

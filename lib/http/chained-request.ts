@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { EMPTY, isObservable, Observable, of } from 'rxjs';
 import { closeReason } from '../connection/close-reason.js';
-import { FEED, isFeedSource, type FeedSource } from '../connection/feed-source.js';
+import { FEED, isSharedSource, type SharedSource } from '../connection/shared-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventAs } from '../protocol/sse-event-like.js';
@@ -94,14 +94,14 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
 
   private events(value: unknown): Observable<unknown> {
     const { chain } = this;
-    const source = isFeedSource(value) || isObservable(value) ? value : toSource(value);
+    const source = isSharedSource(value) || isObservable(value) ? value : toSource(value);
     if (this.exchange.isHead) {
       this.stream(source);
       return EMPTY;
     }
     // The headers wait for a channel: it may have ended.
-    if (!chain.isOpen && !isFeedSource(source)) this.stream(chain);
-    const events = isFeedSource(source) ? this.beside(source) : isObservable(source) ? source : chain.through(source);
+    if (!chain.isOpen && !isSharedSource(source)) this.stream(chain);
+    const events = isSharedSource(source) ? this.beside(source) : isObservable(source) ? source : chain.through(source);
     // Interceptors subscribe later, and elsewhere: the source sees the handler's `AsyncLocalStorage` all the same.
     const scope = new AsyncResource('nestjs-event-stream');
     return new Observable((subscriber) => scope.runInAsyncScope(() => events.subscribe(subscriber)));
@@ -111,7 +111,7 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
    * A channel's events are made once for all clients, so they go around the interceptors: what these get to see is a
    * stream without values, which ends with the connection. What they add goes to the client all the same.
    */
-  private beside(feed: FeedSource): Observable<unknown> {
+  private beside(feed: SharedSource): Observable<unknown> {
     const { connection } = this;
     if (!this.chain.isOpen) new SourceFeed(connection, this.chain, this.end).start();
     let isFed = false;

@@ -1,4 +1,4 @@
-import { isFeedSource } from '../connection/feed-source.js';
+import { isSharedSource } from '../connection/shared-source.js';
 import { toSource } from '../source/to-source.js';
 import { SseJsonAnswer, SseResponse } from './sse-response.js';
 
@@ -9,7 +9,7 @@ import { SseJsonAnswer, SseResponse } from './sse-response.js';
  */
 export function release(returned: unknown): void {
   const source = returned instanceof SseResponse ? returned.source : returned;
-  if (source === null || source === undefined || source instanceof SseJsonAnswer || isFeedSource(source)) return;
+  if (source === null || source === undefined || source instanceof SseJsonAnswer || isSharedSource(source)) return;
   try {
     toSource(source).cancel();
   } catch {

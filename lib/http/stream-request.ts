@@ -1,7 +1,7 @@
 import { closeReason, isGraceful, type SseCloseReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { Connection, type Opening } from '../connection/connection.js';
-import { FEED, isFeedSource } from '../connection/feed-source.js';
+import { FEED, isSharedSource } from '../connection/shared-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
 import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
 import type { Writer } from '../connection/writer.js';
@@ -151,7 +151,7 @@ export class StreamRequest implements Opening, TakenRequest {
 
   protected stream(value: unknown): void {
     const { connection, exchange } = this;
-    const source = isFeedSource(value) ? value : toSource(value);
+    const source = isSharedSource(value) ? value : toSource(value);
     const options = connection.options as StreamOptions;
     if (exchange.isHead) {
       release(source);
@@ -159,7 +159,7 @@ export class StreamRequest implements Opening, TakenRequest {
       return this.finishHeaders(() => exchange.answerHead(status, options, this.overrides));
     }
     let pending: Promise<void> | undefined;
-    if (isFeedSource(source)) pending = source[FEED](connection, this.end);
+    if (isSharedSource(source)) pending = source[FEED](connection, this.end);
     else new SourceFeed(connection, source, this.end).start();
     this.commitAfter(pending);
   }

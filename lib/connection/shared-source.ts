@@ -7,7 +7,7 @@ import type { StreamEnd } from './stream-end.js';
  *
  * @internal
  */
-export interface FeedSource {
+export interface SharedSource {
   /**
    * Starts to feed `connection`, or, when it can not, ends it with `source_failed`. Called once for each connection.
    *
@@ -20,6 +20,6 @@ export interface FeedSource {
 export const FEED = Symbol.for('nestjs-event-stream.feed');
 
 /** @internal */
-export function isFeedSource(value: unknown): value is FeedSource {
-  return typeof (value as Partial<FeedSource> | null | undefined)?.[FEED] === 'function';
+export function isSharedSource(value: unknown): value is SharedSource {
+  return typeof (value as Partial<SharedSource> | null | undefined)?.[FEED] === 'function';
 }
