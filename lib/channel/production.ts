@@ -1,5 +1,5 @@
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
-import { saidWith, type Said } from '../protocol/said.js';
+import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventAs, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -58,7 +58,7 @@ export class ProductionRun implements SourceSink {
   private settle!: () => void;
   isOver = false;
   private byteLength = 0;
-  private said: Said = 'nothing';
+  private dataKind: DataKind = 'nothing';
 
   constructor(
     private readonly source: Source,
@@ -89,7 +89,7 @@ export class ProductionRun implements SourceSink {
   fail(error: unknown): void {
     if (this.isOver) return;
     this.host.report(error);
-    const event = this.host.describe(error, this.said === 'text');
+    const event = this.host.describe(error, this.dataKind === 'text');
     this.finish(event ? [event, END] : [END]);
   }
 
@@ -106,7 +106,7 @@ export class ProductionRun implements SourceSink {
     if (this.isOver) return undefined;
     const init = toEventAs(this.host.as, value);
     const event = this.host.check(init);
-    this.said = saidWith(this.said, init.data);
+    this.dataKind = dataKindAfter(this.dataKind, init.data);
     this.byteLength += ENTRY_BYTES + sizeOf(event);
     if (this.byteLength <= this.host.maxBytes) return this.host.store(event);
     this.fail(tooLarge(this.host.maxBytes));

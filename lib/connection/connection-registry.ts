@@ -4,7 +4,7 @@ import { closeReason, type SseCloseCode, type SseCloseReason } from './close-rea
 import type { ConnectionHost } from './connection-host.js';
 import type { Connection } from './connection.js';
 import type { Outgoing } from './outgoing.js';
-import { WriteStallWatch } from './write-stall.js';
+import { WriteStallWatch } from './write-stall-watch.js';
 
 /** As it is when this file is loaded: with fake timers in a user's test no turn would end. */
 const { setImmediate } = globalThis;

@@ -1,5 +1,5 @@
 import { encodeComment, encodeEvent } from '../protocol/encoder.js';
-import { saidWith, type Said } from '../protocol/said.js';
+import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
@@ -55,7 +55,7 @@ export class Connection extends Outgoing {
   state: ConnectionState = 'opening';
   openedAt: number | undefined;
   /** Of what kind the data was so far: see {@link isText}. */
-  private said: Said = 'nothing';
+  private dataKind: DataKind = 'nothing';
   /** When the request came, in milliseconds since the epoch. */
   readonly arrivedAt = Date.now();
   /** One more than that of the connection before, in the order of arrival. */
@@ -152,12 +152,12 @@ export class Connection extends Outgoing {
 
   /** Whether strings were sent and nothing else: then the client does not expect JSON of an error event. */
   get isText(): boolean {
-    return this.said === 'text';
+    return this.dataKind === 'text';
   }
 
   /** Takes note of what is sent. */
   note({ data }: SseEventInit): void {
-    this.said = saidWith(this.said, data);
+    this.dataKind = dataKindAfter(this.dataKind, data);
   }
 
   // --- for the layers above -------------------------------------------------------------------------------------
