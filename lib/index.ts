@@ -31,14 +31,14 @@ export type { SseProduction } from './channel/production.js';
 export type { SseProduceOptions } from './channel/productions.js';
 export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './channel/sse-broadcaster.js';
 export type { SseFrom } from './channel/place.js';
+export type { SseSubscription } from './channel/sse-subscription.js';
+export type { SseStoredEvent } from './channel/stored-event.js';
 export type {
   SseJoinOptions,
   SseSharedSnapshot,
   SseSnapshotLoader,
   SseSubscribeOptions,
-  SseSubscription,
-} from './channel/sse-subscription.js';
-export type { SseStoredEvent } from './channel/stored-event.js';
+} from './channel/subscription-options.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';

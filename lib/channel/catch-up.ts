@@ -1,9 +1,9 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection } from '../connection/connection.js';
-import type { ChannelSet } from './channel-set.js';
 import type { PatientStream } from './patient-reader.js';
 import type { Place } from './place.js';
+import type { ReplayResources } from './replay-resources.js';
 import type { SnapshotLoad, SnapshotPlan } from './snapshot-loads.js';
 import { beginAt, startFresh } from './starting-point.js';
 import type { StorePage } from './store-pages.js';
@@ -34,7 +34,7 @@ export class CatchUp {
     public places: readonly Place[],
     private readonly stream: PatientStream,
     private readonly connection: Connection,
-    private readonly channels: ChannelSet,
+    private readonly replay: ReplayResources,
     private readonly snapshot: SnapshotPlan | undefined,
     readonly output: SubscriptionOutput,
   ) {}
@@ -50,8 +50,8 @@ export class CatchUp {
 
   /** Puts all places where the client goes on. @returns when it is known where, if the store must be asked */
   begin(): Promise<void> | undefined {
-    const { places, channels, stream } = this;
-    const { isFresh, isUntold, pending } = beginAt(places, this.connection.lastEventId, channels, stream);
+    const { places, replay, stream } = this;
+    const { isFresh, isUntold, pending } = beginAt(places, this.connection.lastEventId, replay, stream);
     this.isSnapshotDue = this.snapshot !== undefined && isFresh;
     const tell = () => {
       if (isUntold && !this.isSnapshotDue) this.tellPosition();
@@ -65,7 +65,7 @@ export class CatchUp {
   add(place: Place): Promise<void> | undefined {
     this.places = [...this.places, place];
     if (this.isLate) place.channel.keepFor(place);
-    return startFresh(place, this.channels, this.stream)?.then(() => this.tellPosition());
+    return startFresh(place, this.replay, this.stream)?.then(() => this.tellPosition());
   }
 
   /** Moves on as far as the socket has room. */
@@ -74,7 +74,7 @@ export class CatchUp {
     while (!this.places.every((place) => this.isDone(place))) {
       for (const place of this.places) {
         while (!this.isDone(place)) {
-          if (!this.channels.pace.hasTime) return 'turn';
+          if (!this.replay.pace.hasTime) return 'turn';
           const halt = this.advance(place);
           if (halt) return halt;
         }
@@ -136,7 +136,7 @@ export class CatchUp {
       // `sendLatest()` has all that it needs.
       if (channel.latest && channel.latest.lost < place.cursor) return;
     }
-    if (this.channels.backplane.retains) place.isRefilling = true;
+    if (this.replay.backplane.retains) place.isRefilling = true;
     else place.miss(reason);
   }
 
@@ -148,7 +148,7 @@ export class CatchUp {
     if (place.findInLog()) return undefined;
     // What is read has to be kept until there is room: as long as there is none, it stays in the store.
     if (!this.connection.isWritable) return 'paused';
-    const page = this.channels.pages.find(channel.name, place.position);
+    const page = this.replay.pages.find(channel.name, place.position);
     if (page) {
       this.take(place, page);
       return this.hasRoom ? undefined : 'paused';
@@ -161,7 +161,7 @@ export class CatchUp {
   private async readPage(place: Place): Promise<void> {
     const { channel, position } = place;
     const { next } = channel.log;
-    const page = await this.channels.pages.read(this.stream, channel.name, position);
+    const page = await this.replay.pages.read(this.stream, channel.name, position);
     if (this.stream.isStopped || !page) return;
     if (page.gap !== undefined) place.miss(page.gap);
     else if (page.events > 0) this.take(place, page);
@@ -188,28 +188,28 @@ export class CatchUp {
 
   /** Announces what is missing, and goes on at the heads. */
   private tellGaps(): void {
-    const { channels } = this;
+    const { replay } = this;
     const missing = this.places.filter(({ gap }) => gap !== undefined);
     // So much came while the last one was made that it could not be kept: another one would take as long.
     const isHopeless = this.isBehindSnapshot && missing.every(({ gap }) => gap === 'slow_client' || gap === 'trimmed');
     const snapshot = isHopeless ? undefined : this.snapshot;
     const others = this.places.filter(({ gap }) => gap === undefined);
-    const load = snapshot && channels.snapshots.find(snapshot, this.places, others);
+    const load = snapshot && replay.snapshots.find(snapshot, this.places, others);
     const byReason = new Map<SseGapReason, Place[]>();
     for (const place of missing) {
       byReason.set(place.gap!, [...(byReason.get(place.gap!) ?? []), place]);
       place.jump(load?.cursorIn(place.channel) ?? place.channel.log.next);
     }
     if (snapshot) this.isSnapshotDue = true;
-    this.output.tellGaps(channels.options.gapType, byReason);
+    this.output.tellGaps(byReason);
   }
 
   private async sendSnapshot(): Promise<void> {
-    const { snapshot, places, connection, channels } = this;
+    const { snapshot, places, connection, replay } = this;
     this.isSnapshotDue = false;
     if (!snapshot) return;
-    let load: SnapshotLoad | undefined = channels.snapshots.find(snapshot, places);
-    load ??= channels.snapshots.begin(snapshot, places, connection.options.buffer.maxBytes);
+    let load: SnapshotLoad | undefined = replay.snapshots.find(snapshot, places);
+    load ??= replay.snapshots.begin(snapshot, places, connection.options.buffer.maxBytes);
     for (const place of places) {
       // What came between is in the state that others wait for, or follows it.
       const cursor = load.cursorIn(place.channel);

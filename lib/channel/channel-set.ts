@@ -3,12 +3,6 @@ import { SseError } from '../protocol/sse-error.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
-import { PatientReader } from './patient-reader.js';
-import { ReplayPace } from './replay-pace.js';
-import { SnapshotLoads } from './snapshot-loads.js';
-import { StorePages } from './store-pages.js';
-import type { SubscriptionFeed } from './subscription-feed.js';
-import { StoreHead } from './store-head.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
 const SWEEP_EVERY_MS = 5_000;
@@ -20,14 +14,6 @@ const SWEEP_EVERY_MS = 5_000;
  * @internal
  */
 export class ChannelSet {
-  /** For what streams need of the store. */
-  readonly reader: PatientReader;
-  readonly heads: StoreHead;
-  readonly pages: StorePages;
-  readonly pace = new ReplayPace();
-  readonly snapshots = new SnapshotLoads();
-  /** Told of each subscription of a connection that begins. */
-  onFeed: ((feed: SubscriptionFeed) => void) | undefined;
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private moved: Channel[] = [];
@@ -36,14 +22,10 @@ export class ChannelSet {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    readonly backplane: SseBackplane,
-    readonly options: ChannelOptions,
+    private readonly backplane: SseBackplane,
+    private readonly options: ChannelOptions,
     private readonly report: (error: unknown) => void,
-  ) {
-    this.reader = new PatientReader(backplane);
-    this.heads = new StoreHead(backplane);
-    this.pages = new StorePages(backplane, this.reader, this.pace);
-  }
+  ) {}
 
   /**
    * Whether there is room for these channels, before one of them is made.
@@ -118,7 +100,6 @@ export class ChannelSet {
 
   /** Forgets what is over. */
   sweep(now = performance.now()): void {
-    this.pages.sweep(now);
     for (const [name, channel] of this.channels) {
       channel.trim(now);
       if (channel.isIdle(now)) this.drop(name, channel);
@@ -127,8 +108,6 @@ export class ChannelSet {
   }
 
   close(): void {
-    this.reader.close();
-    this.snapshots.close();
     for (const channel of this.channels.values()) channel.close();
     this.channels.clear();
     this.rest();

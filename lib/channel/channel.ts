@@ -10,7 +10,6 @@ import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
 import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import type { ChannelSettings } from './channel-options.js';
-import type { LiveGroup } from './live-group.js';
 import { LogSlices } from './log-slices.js';
 import { hashChannel } from './position-vector.js';
 import { KEPT_WHOLE, readFrame, storedFrame } from './stored-event.js';
@@ -21,6 +20,16 @@ const FLUSH_BYTES = 1_048_576;
 /** Who is told that a channel has moved on. */
 export interface ChannelWatcher {
   moved(): void;
+}
+
+/** Readers that have everything, to which what is new is written at once. */
+export interface ReadersAtHead {
+  /** How many there are. */
+  readonly size: number;
+  /** Writes what is new to all of them. */
+  moved(): void;
+  /** Lets all go: each looks where it is by itself. */
+  dissolve(): void;
 }
 
 /**
@@ -57,7 +66,7 @@ export class Channel implements SseBackplaneListener {
   usedAt = performance.now();
 
   /** Readers at the head, of this channel alone or of others as well. They come and go by themselves. */
-  readonly groups = new Set<LiveGroup>();
+  readonly groups = new Set<ReadersAtHead>();
 
   /** Told when a reader has left that nobody has replaced. */
   onLeft: ((channel: Channel) => void) | undefined;

@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import { WireText } from '../protocol/wire-text.js';
-import type { Channel } from './channel.js';
+import type { Channel, ReadersAtHead } from './channel.js';
 import { formatVector } from './position-vector.js';
 
 /**
@@ -28,7 +28,7 @@ export interface LiveReader {
  *
  * @internal
  */
-export class LiveGroup {
+export class LiveGroup implements ReadersAtHead {
   private readers: (LiveReader | undefined)[] = [];
   private holes = 0;
   /** Its readers are being written to: some have what is new, and some not yet. */

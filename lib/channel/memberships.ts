@@ -6,7 +6,7 @@ import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
 import { checkTags, hasTags, type SseTags } from './kick-message.js';
 import type { SseFrom } from './place.js';
-import { checkFrom } from './subscription-checks.js';
+import { checkFrom } from './subscription-options.js';
 import { SubscriptionFeed } from './subscription-feed.js';
 
 /** Changes that are remembered for connections that were opening when they came. */
@@ -39,9 +39,7 @@ export class Memberships {
     private readonly backplane: SseBackplane,
     private readonly set: ChannelSet,
     private readonly report: (error: unknown) => void,
-  ) {
-    set.onFeed = (feed) => this.admit(feed);
-  }
+  ) {}
 
   /** @returns how many subscriptions of this node have it now, when their clients are told */
   async join(tags: SseTags, channel: string, from: SseFrom): Promise<number> {
@@ -78,6 +76,13 @@ export class Memberships {
     return true;
   }
 
+  /** A request whose handler was still at work: it may have asked for the channels before they changed. */
+  admit(feed: SubscriptionFeed): void {
+    for (const membership of this.remembered) {
+      if (concerns(membership, feed)) changeOne(feed, membership).catch(this.report);
+    }
+  }
+
   private async change(membership: Membership): Promise<number> {
     if (isSignalling(this.backplane)) {
       const { tags, channel, from } = membership;
@@ -92,13 +97,6 @@ export class Memberships {
     const concerned = feeds.filter((feed) => concerns(membership, feed));
     await Promise.all(concerned.map((feed) => changeOne(feed, membership)));
     return concerned.length;
-  }
-
-  /** A request whose handler was still at work: it may have asked for the channels before they changed. */
-  private admit(feed: SubscriptionFeed): void {
-    for (const membership of this.remembered) {
-      if (concerns(membership, feed)) changeOne(feed, membership).catch(this.report);
-    }
   }
 
   private remember(membership: Membership): void {

@@ -16,10 +16,18 @@ import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { Memberships } from './memberships.js';
 import type { SseProduction } from './production.js';
 import { Productions, type SseProduceOptions } from './productions.js';
+import { ReplayResources } from './replay-resources.js';
 import { readLog, readLogInTurns, readStore } from './read-kept.js';
-import { SseSubscription, type SseJoinOptions, type SseSubscribeOptions } from './sse-subscription.js';
+import { SseSubscription } from './sse-subscription.js';
 import { readFrame, toStored, type SseStoredEvent } from './stored-event.js';
-import { checkChannelCount, resolveFrom, resolveSnapshot } from './subscription-checks.js';
+import {
+  checkChannelCount,
+  resolveFrom,
+  resolveSnapshot,
+  type SseJoinOptions,
+  type SseSubscribeOptions,
+} from './subscription-options.js';
+import type { SubscriptionFeed } from './subscription-feed.js';
 
 /** The first events of a channel, with room for what else a life begins with. */
 const EXISTS_PAGE = 10;
@@ -61,9 +69,11 @@ export interface BroadcasterOptions {
  */
 export class SseBroadcaster {
   private readonly set: ChannelSet;
+  private readonly replay: ReplayResources;
   private readonly kicks: Kicks;
   private readonly memberships: Memberships;
   private readonly productions: Productions;
+  private readonly admit = (feed: SubscriptionFeed): void => this.memberships.admit(feed);
   private isClosed = false;
 
   constructor(
@@ -72,6 +82,7 @@ export class SseBroadcaster {
     private readonly options: BroadcasterOptions,
   ) {
     this.set = new ChannelSet(backplane, options.channels, options.report);
+    this.replay = new ReplayResources(backplane);
     this.productions = new Productions(backplane, {
       ...options,
       store: (name, event, key) => this.store(name, event, key),
@@ -135,12 +146,14 @@ export class SseBroadcaster {
     checkChannelCount(names.length);
     if (this.isClosed) throw closed();
     const { from, snapshot, ...hooks } = (options ?? {}) as SseSubscribeOptions;
-    return new SseSubscription(this.set, {
+    const plan = {
       ...hooks,
       names,
       fromOf: resolveFrom(from),
       snapshot: resolveSnapshot(snapshot),
-    });
+      gapType: this.options.channels.gapType,
+    };
+    return new SseSubscription(this.set, this.replay, plan, this.admit);
   }
 
   /** Marks the end of a channel: subscribers get what is left, and their streams complete. No effect when it has ended. */
@@ -261,6 +274,7 @@ export class SseBroadcaster {
   async close(): Promise<void> {
     await this.stopAll();
     this.isClosed = true;
+    this.replay.close();
     this.set.close();
     await this.backplane.close();
   }

@@ -1,77 +1,12 @@
 import { FEED, type SharedSource } from '../connection/shared-source.js';
 import type { Connection } from '../connection/connection.js';
-import type { SseConnection } from '../connection/sse-connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
 import { SseError } from '../protocol/sse-error.js';
 import { checkChannelName } from './channel-name.js';
 import type { ChannelSet } from './channel-set.js';
-import type { SseChannelRef, SseEventOf, SseStoredEventOf } from './define-channel.js';
-import type { SseFrom } from './place.js';
-import type { SnapshotPlan } from './snapshot-loads.js';
-import { checkChannelCount, checkFrom } from './subscription-checks.js';
+import type { ReplayResources } from './replay-resources.js';
+import { checkChannelCount, checkFrom, type SseJoinOptions, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionFeed } from './subscription-feed.js';
-
-/** Makes the state that a client starts from. An event without an id: the channel gives ids. */
-export type SseSnapshotLoader<Channel extends SseChannelRef = string> = () =>
-  SseEventOf<Channel> | Promise<SseEventOf<Channel>>;
-
-/**
- * A snapshot that is the same for all who subscribe to the same channels: those who need it at the same moment get it from
- * one call.
- */
-export interface SseSharedSnapshot<Channel extends SseChannelRef = string> {
-  readonly load: SseSnapshotLoader<Channel>;
-  /**
-   * Names all that it depends on beside the channels, the user or the tenant say: those with the same key get the same
-   * one. It has no default, since a state that is made for one user must not reach another.
-   */
-  readonly key: string;
-  /** How long after it was made it is still given to others, in milliseconds. What came since follows it. @default 0 */
-  readonly shareForMs?: number;
-}
-
-/** What one subscription decides. */
-export interface SseSubscribeOptions<Channel extends SseChannelRef = string> {
-  /**
-   * Where a client begins in a channel that its id says nothing of: because it brings none, or because the channel was
-   * added while it was away. With what comes (`'live'`), with the oldest event that is kept (`'earliest'`), behind an
-   * event (`{ position: id }`), or with what was published since a moment (`{ time }`). A function says it for each channel.
-   *
-   * @default 'live'
-   */
-  from?: SseFrom | ((channel: string) => SseFrom);
-  /**
-   * Makes the state that a client starts from: called for a client without an id, and after a gap. What is published
-   * while it is being made is kept for the client, up to `buffer.maxBytes` beyond the history, and sent after it, so that
-   * nothing falls in between.
-   */
-  snapshot?: SseSnapshotLoader<Channel> | SseSharedSnapshot<Channel>;
-  /**
-   * Whether the client gets an event. It sees the event as it is stored, the same on every node. What is left out still
-   * moves the client's position.
-   */
-  filter?: (event: SseStoredEventOf<Channel>) => boolean;
-  /**
-   * Told of each connection that starts to be fed. What it returns is not used, and a promise not waited for; a failure,
-   * also of its promise, ends the stream.
-   */
-  onSubscribe?: (connection: SseConnection) => unknown;
-  /** Told, once, of each of them that is fed no longer. A failure is logged. */
-  onUnsubscribe?: (connection: SseConnection) => unknown;
-}
-
-/** A subscription, with nothing left out. */
-export interface SubscriptionPlan extends Omit<SseSubscribeOptions, 'from' | 'snapshot'> {
-  readonly names: readonly string[];
-  readonly fromOf: (channel: string) => SseFrom;
-  readonly snapshot: SnapshotPlan | undefined;
-}
-
-/** What a joining channel may differ in. */
-export interface SseJoinOptions {
-  /** Where the clients begin in the channel. @default 'live' */
-  from?: SseFrom;
-}
 
 /**
  * What `SseBroadcaster.subscribe()` makes, to be returned from a handler.
@@ -84,7 +19,10 @@ export class SseSubscription implements SharedSource {
 
   constructor(
     private readonly set: ChannelSet,
+    private readonly replay: ReplayResources,
     private plan: SubscriptionPlan,
+    /** Told of each connection that begins, before anything is sent to it. */
+    private readonly onFeed: (feed: SubscriptionFeed) => void,
   ) {}
 
   /** The names of the channels. */
@@ -105,7 +43,6 @@ export class SseSubscription implements SharedSource {
     if (names.includes(name)) return;
     checkChannelCount(names.length + 1);
     this.set.checkRoom([name]);
-    this.set.checkRoom([name]);
     this.plan = {
       ...this.plan,
       names: [...names, name],
@@ -123,9 +60,12 @@ export class SseSubscription implements SharedSource {
 
   [FEED](connection: Connection, end: StreamEnd): Promise<void> | undefined {
     this.set.checkRoom(this.plan.names);
-    const feed = new SubscriptionFeed(connection, this.set, this.plan, end);
+    const feed = new SubscriptionFeed(connection, this.set, this.replay, this.plan, end);
     if (this.feeds.length >= this.pruneAt) this.pruneAt = 2 * Math.max(4, this.open.length);
     this.feeds.push(feed);
+    feed.attach();
+    if (feed.isStopped) return undefined;
+    this.onFeed(feed);
     return feed.start();
   }
 

@@ -1,9 +1,9 @@
 import { isTimed } from '../backplane/abilities.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import type { ChannelSet } from './channel-set.js';
 import type { PatientStream } from './patient-reader.js';
 import type { Place } from './place.js';
 import { parseResume } from './position-vector.js';
+import type { ReplayResources } from './replay-resources.js';
 
 /** How a client begins. */
 export interface Beginning {
@@ -23,11 +23,11 @@ export interface Beginning {
 export function beginAt(
   places: readonly Place[],
   lastEventId: string | undefined,
-  set: ChannelSet,
+  replay: ReplayResources,
   stream: PatientStream,
 ): Beginning {
   const resume = parseResume(lastEventId);
-  const { retains } = set.backplane;
+  const { retains } = replay.backplane;
   const isFresh = resume.kind === 'fresh';
   const fresh: Place[] = [];
   let isKnown = false;
@@ -41,13 +41,13 @@ export function beginAt(
   if (isFresh || isKnown || resume.kind === 'position') {
     for (const place of fresh) {
       place.isFresh = isFresh;
-      const found = startFresh(place, set, stream);
+      const found = startFresh(place, replay, stream);
       if (found) pending.push(found);
     }
   } else {
     for (const place of fresh) place.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
   }
-  if (resume.kind === 'position' && places.length > 1) pending.push(adopt(resume.position, places, set, stream));
+  if (resume.kind === 'position' && places.length > 1) pending.push(adopt(resume.position, places, replay, stream));
   return {
     isFresh,
     isUntold: isFresh || (fresh.length > 0 && (isKnown || resume.kind === 'position')),
@@ -61,9 +61,9 @@ export function beginAt(
 }
 
 /** Begins in a channel that the client's id says nothing of. @returns when it is known where, if the store must be asked */
-export function startFresh(place: Place, set: ChannelSet, stream: PatientStream): Promise<void> | undefined {
+export function startFresh(place: Place, replay: ReplayResources, stream: PatientStream): Promise<void> | undefined {
   const { from, channel } = place;
-  const { backplane, reader } = set;
+  const { backplane, reader } = replay;
   place.startFresh(backplane.retains);
   if (!backplane.retains || typeof from === 'string' || !('time' in from)) return undefined;
   if (!isTimed(backplane)) {
@@ -81,7 +81,7 @@ export function startFresh(place: Place, set: ChannelSet, stream: PatientStream)
 async function adopt(
   position: string,
   places: readonly Place[],
-  { backplane, reader }: ChannelSet,
+  { backplane, reader }: ReplayResources,
   stream: PatientStream,
 ): Promise<void> {
   // Another channel's position is a foreign one; any other answer is of the channel that minted it.

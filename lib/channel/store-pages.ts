@@ -43,6 +43,7 @@ interface Reading {
 export class StorePages {
   private readonly kept = new Map<string, { readonly page: StorePage; readonly until: number }>();
   private keptBytes = 0;
+  private timer: NodeJS.Timeout | undefined;
   private readonly readings = new Map<string, Reading>();
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -93,9 +94,11 @@ export class StorePages {
     }
   }
 
-  /** Lets go of what nobody asked for lately. */
-  sweep(now: number): void {
-    for (const [key, { until }] of this.kept) if (until <= now) this.drop(key);
+  close(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.kept.clear();
+    this.keptBytes = 0;
   }
 
   private async ask(
@@ -128,6 +131,14 @@ export class StorePages {
       if (this.keptBytes <= KEPT_BYTES) break;
       this.drop(oldest);
     }
+    this.timer ??= setTimeout(() => this.sweep(), KEPT_MS).unref();
+  }
+
+  /** Lets go of what nobody asked for lately. */
+  private sweep(): void {
+    const now = performance.now();
+    for (const [key, { until }] of this.kept) if (until <= now) this.drop(key);
+    this.timer = this.kept.size === 0 ? undefined : setTimeout(() => this.sweep(), KEPT_MS).unref();
   }
 
   private drop(key: string): void {

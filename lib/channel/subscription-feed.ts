@@ -11,9 +11,9 @@ import type { LiveGroup, LiveReader } from './live-group.js';
 import type { PatientStream } from './patient-reader.js';
 import { Place, type Limit, type SseFrom } from './place.js';
 import type { PacedReader } from './replay-pace.js';
-import { checkChannelCount } from './subscription-checks.js';
+import type { ReplayResources } from './replay-resources.js';
+import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionOutput } from './subscription-output.js';
-import type { SubscriptionPlan } from './sse-subscription.js';
 
 /** How long the headers of a client that comes back wait for what the backplane says of its channels, in milliseconds. */
 const BEGIN_WITHIN_MS = 1_000;
@@ -56,12 +56,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   constructor(
     readonly connection: Connection,
     private readonly channels: ChannelSet,
+    private readonly replay: ReplayResources,
     private readonly plan: SubscriptionPlan,
     private readonly end: StreamEnd,
   ) {
     const places = plan.names.map((name) => this.placeIn(name, plan.fromOf(name)));
-    this.output = new SubscriptionOutput(connection, channels.pace, plan.filter, places);
-    this.catchUp = new CatchUp(places, this, connection, channels, plan.snapshot, this.output);
+    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, places, plan.gapType);
+    this.catchUp = new CatchUp(places, this, connection, replay, plan.snapshot, this.output);
   }
 
   get isStopped(): boolean {
@@ -72,14 +73,17 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     return this.catchUp.places;
   }
 
-  /** @returns when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
-  start(): Promise<void> | undefined {
+  /** Takes the connection, and tells the application of it. */
+  attach(): void {
     for (const { channel } of this.places) channel.watch(this);
     this.connection.attach(this);
-    if (this.isStopped) return undefined;
+    if (this.isStopped) return;
     this.isAnnounced = true;
     this.follow(this.plan.onSubscribe?.(this.connection));
-    this.channels.onFeed?.(this);
+  }
+
+  /** @returns when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
+  start(): Promise<void> | undefined {
     this.pump();
     if (this.hasBegun || this.isStopped || this.connection.lastEventId === undefined) return undefined;
     return new Promise((resolve) => {
@@ -97,9 +101,9 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.enter('stopped');
     this.delivery?.done();
     this.begun?.();
-    this.channels.reader.leave(this);
-    this.channels.pages.leave(this);
-    this.channels.pace.forget(this);
+    this.replay.reader.leave(this);
+    this.replay.pages.leave(this);
+    this.replay.pace.forget(this);
     this.catchUp.letGo();
     for (const { channel } of this.places) channel.unwatch(this);
     this.changes?.drop();
@@ -124,7 +128,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
       return new Promise((resolve) => process.nextTick(() => resolve(this.deliver())));
     }
     const delivery = (this.delivery = new Delivery());
-    const limits = delivery.find(this.places, this.channels.heads);
+    const limits = delivery.find(this.places, this.replay.heads);
     this.group?.release(this);
     if (limits instanceof Promise) {
       void limits.then((found) => this.deliverTo(delivery, found));
@@ -259,7 +263,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   private defer(): void {
     this.catchUp.keep();
     this.enter('deferred');
-    this.channels.pace.defer(this);
+    this.replay.pace.defer(this);
   }
 
   private wait(pending: Promise<void>): void {
@@ -277,7 +281,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   private enter(state: FeedState): void {
     if (this.state === 'stopped' || this.state === state) return;
-    const { pace } = this.channels;
+    const { pace } = this.replay;
     if (this.state === 'blocked') pace.blocked--;
     if (state === 'blocked') pace.blocked++;
     else if (state !== 'moving') this.output.held = undefined;

@@ -29,6 +29,7 @@ export class SubscriptionOutput {
     private readonly pace: ReplayPace,
     private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
     private places: readonly Place[],
+    private readonly gapType: string,
   ) {
     this.own = new OwnText(places, filter);
   }
@@ -103,12 +104,12 @@ export class SubscriptionOutput {
   }
 
   /** Announces what is missing, once for all channels that miss for the same reason. */
-  tellGaps(type: string, missing: ReadonlyMap<SseGapReason, readonly Place[]>): void {
+  tellGaps(missing: ReadonlyMap<SseGapReason, readonly Place[]>): void {
     let text = '';
     for (const [reason, places] of missing) {
       const names = places.map(({ channel }) => channel.name);
       const data = { channel: names.length === 1 ? names[0] : names, reason };
-      text += this.own.say({ type, data: JSON.stringify(data) }, this.connection.options);
+      text += this.own.say({ type: this.gapType, data: JSON.stringify(data) }, this.connection.options);
     }
     this.connection.writeOwn(text, missing.size);
   }

@@ -1,0 +1,31 @@
+import type { SseBackplane } from '../backplane/backplane.js';
+import { PatientReader } from './patient-reader.js';
+import { ReplayPace } from './replay-pace.js';
+import { SnapshotLoads } from './snapshot-loads.js';
+import { StoreHead } from './store-head.js';
+import { StorePages } from './store-pages.js';
+
+/**
+ * What the subscriptions of one node share when they catch up: time, memory, questions to the store, and snapshots.
+ *
+ * @internal
+ */
+export class ReplayResources {
+  readonly pace = new ReplayPace();
+  readonly snapshots = new SnapshotLoads();
+  readonly reader: PatientReader;
+  readonly heads: StoreHead;
+  readonly pages: StorePages;
+
+  constructor(readonly backplane: SseBackplane) {
+    this.reader = new PatientReader(backplane);
+    this.heads = new StoreHead(backplane);
+    this.pages = new StorePages(backplane, this.reader, this.pace);
+  }
+
+  close(): void {
+    this.reader.close();
+    this.pages.close();
+    this.snapshots.close();
+  }
+}
