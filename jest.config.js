@@ -1,9 +1,35 @@
-// Three projects, so that one `npm test` proves every pairing of Nest's major and module format that users run:
+// Three projects, one for each pairing of Nest's major and module format that users run:
 //   nest12       native ESM, the only way Nest 12 loads; everything under lib/ and test/
 //   nest11-cjs   CommonJS through and through, as most Nest 11 applications run; test/e2e
 //   nest11-esm   an ESM application on Nest 11's CommonJS packages; test/e2e
 // A spec named *.cjs.spec.ts needs `require` and runs in nest11-cjs only.
 // Native ESM needs `node --experimental-vm-modules`; the npm scripts pass it.
+
+/** `short`: what `npm test` runs. `long`: what `npm run test:long` runs, the rest. `all`: both, for `npm run jest`. */
+const part = process.env.TEST_PART ?? 'all';
+
+/** What takes minutes: load, leaks, faults, clusters, browsers. As regular expressions, below the root. */
+const longSpecs = [
+  'test/browser/',
+  'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
+  'test/hardening/(backpressure|delivery|leaks|replays|shutdown)\\.',
+  'test/redis/(cluster-faults|cluster-nodes|faults|nodes)\\.',
+];
+
+/** On Nest 11 the short part is where the majors and module formats differ: how a response is taken over from Nest. */
+const longOnNest11 = [
+  'test/e2e/(?!(channels|exception-filters|guards-and-pipes|module|parameters|scopes|shutdown|takeover)\\.)',
+];
+
+/** In both parts: `short` compares a part of the cases, `long` all of them. */
+const inBoth = 'test/e2e/parity';
+
+/** Patterns that leave out what belongs to the other part. */
+function otherPart(long) {
+  if (part === 'short') return long.map((one) => `<rootDir>/${one}`);
+  if (part === 'long') return [`<rootDir>/(?!${[...long, inBoth].join('|')})`];
+  return [];
+}
 
 /** Transpiles one file at a time; tsc checks the types apart. The module format follows the project. */
 const swc = {
@@ -49,27 +75,35 @@ const esm = {
 const esmOnlyPackages = ['eventsource', 'eventsource-parser'];
 
 export default {
-  // One worker per core of the reference machine: specs measure time and memory, more would disturb them.
+  // One worker per core of the reference machine: specs measure memory, more would disturb them.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // For what hangs. No spec may depend on how fast the machine is, so this is far more than any of them takes.
+  testTimeout: 180_000,
+  reporters: ['<rootDir>/test/support/plan-reporter.js', 'default'],
   projects: [
     {
       ...shared,
       ...esm,
       displayName: { name: 'nest12', color: 'green' },
-      globals: { nestMajor: 12, moduleFormat: 'esm' },
+      globals: { nestMajor: 12, moduleFormat: 'esm', isShort: part === 'short' },
       testMatch: [
         '<rootDir>/lib/**/*.spec.ts',
         '<rootDir>/test/{unit,e2e,channels,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
-      testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$', '<rootDir>/test/package/tarball\\.spec\\.ts$'],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        '\\.cjs\\.spec\\.ts$',
+        '<rootDir>/test/package/tarball\\.spec\\.ts$',
+        ...otherPart(longSpecs),
+      ],
     },
     {
       ...shared,
       displayName: { name: 'nest11-cjs', color: 'yellow' },
-      globals: { nestMajor: 11, moduleFormat: 'cjs' },
+      globals: { nestMajor: 11, moduleFormat: 'cjs', isShort: part === 'short' },
       testMatch: ['<rootDir>/test/e2e/**/*.spec.ts', '<rootDir>/test/**/*.cjs.spec.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...otherPart(longOnNest11)],
       transform: {
         ...swcTransform,
         [`/node_modules/(${esmOnlyPackages.join('|')})/.+\\.js$`]: [
@@ -84,9 +118,9 @@ export default {
       ...shared,
       ...esm,
       displayName: { name: 'nest11-esm', color: 'cyan' },
-      globals: { nestMajor: 11, moduleFormat: 'esm' },
+      globals: { nestMajor: 11, moduleFormat: 'esm', isShort: part === 'short' },
       testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.cjs\\.spec\\.ts$', ...otherPart(longOnNest11)],
       moduleNameMapper: { ...sourceNames, ...nest11Names },
     },
   ],

@@ -40,7 +40,7 @@ describe('encodeEvent', () => {
     const startedAt = performance.now();
     const lines = encodeEvent({ data }).split('\n');
     // Some 30 ms; searching the rest of the text again for each line would take minutes.
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
     expect(lines.filter((line) => line === 'data: a')).toHaveLength(200_000);
     expect(lines.filter((line) => line === 'data: b')).toHaveLength(200_000);
     // After the final CR LF comes an empty line, and after the CR another one.

@@ -49,7 +49,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
     opened.on('request', (request) => {
       if (!request.url().startsWith(url) && !request.url().startsWith('data:')) complaints.push(request.url());
     });
-    opened.setDefaultTimeout(15_000);
+    opened.setDefaultTimeout(60_000);
     await opened.goto(url);
     return opened;
   }

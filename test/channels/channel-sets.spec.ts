@@ -127,7 +127,7 @@ describe('channels that are added, removed and reordered between connections', (
     process.stdout.write(
       `  ${run} histories of changing channels: ${total.events} events delivered, none repeated, none missing, ${total.gaps} gaps\n`,
     );
-  }, 60_000);
+  });
 
   describe('a client that is cut before its first event', () => {
     const clients: Client[] = [];

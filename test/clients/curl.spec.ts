@@ -21,7 +21,7 @@ describeWith('curl', 'curl', (path) => {
         '--silent',
         '--show-error',
         '--max-time',
-        '20',
+        '100',
         ...args.slice(0, -1),
         running.url + args.at(-1),
       ]);

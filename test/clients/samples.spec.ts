@@ -39,7 +39,7 @@ describeWith('curl', 'a sample does what its README says', () => {
 
   const run = (at: number, ...changes: [string, string][]) => {
     const command = changes.reduce((line, [from, to]) => line.replace(from, to), commands[at] ?? 'false');
-    return new Program('/bin/sh', ['-c', command.replace('curl ', 'exec curl --silent --max-time 20 ')]);
+    return new Program('/bin/sh', ['-c', command.replace('curl ', 'exec curl --silent --max-time 100 ')]);
   };
 
   async function output(at: number, ...changes: [string, string][]): Promise<string> {

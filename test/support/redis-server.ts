@@ -120,7 +120,7 @@ export class RedisServer {
 
   /** Asks until the answer contains `wanted`. */
   async until(args: readonly string[], wanted: string): Promise<void> {
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + 60_000;
     for (;;) {
       const answer = await this.command(...args).catch(String);
       if (answer.includes(wanted)) return;

@@ -34,7 +34,7 @@ export interface Decoded extends Omit<Outcome, 'text'> {
 }
 
 /** No case is silent for so long if it works; the next one is asked for then, and this one has failed. */
-const silenceMs = 4_000;
+const silenceMs = 30_000;
 let runs = 0;
 
 /** Asks for `path`, reads all of it, and decodes it. */
