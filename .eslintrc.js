@@ -31,7 +31,8 @@ const layers = {
   lifecycle: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   observability: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   '': { folders: [...ground, ...values, ...engine, ...edge], modules: [...anyBuiltin, ...nest] },
-  redis: { folders: [...ground, 'backplane'], modules: [...anyBuiltin, /^redis$/] },
+  following: { folders: [...ground, 'backplane'], modules: pureBuiltins },
+  redis: { folders: [...ground, 'backplane', 'following'], modules: [...anyBuiltin, /^redis$/] },
   testing: { folders: [...ground, 'backplane'], modules: anyBuiltin },
 };
 

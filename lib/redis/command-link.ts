@@ -1,10 +1,11 @@
-import { deadline, within } from './deadline.js';
-import { discard } from './discard.js';
+import { deadline, within } from '../following/deadline.js';
+import { destroyClient } from './destroy-client.js';
 import { hashSlot } from './hash-slot.js';
 import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
 import { SseError } from '../protocol/sse-error.js';
-import { closed, unavailable } from './unavailable.js';
+import { backplaneClosed } from '../following/store-error.js';
+import { redisUnavailable } from './redis-error.js';
 
 type AnyClient = SingleClient | ClusterClient;
 
@@ -103,9 +104,9 @@ export class CommandLink {
    * @throws {SseError} `SSE_BACKPLANE_UNAVAILABLE` | `SSE_CLOSED`; an error answer is the cause
    */
   send(key: string, args: string[], isPublish = false): Promise<unknown> {
-    if (this.isClosed) return Promise.reject(closed());
+    if (this.isClosed) return Promise.reject(backplaneClosed());
     if (isPublish && this.publishes >= this.options.maxPending) {
-      return Promise.reject(unavailable(`${this.publishes} publishes wait already (maxPending)`, 'not sent'));
+      return Promise.reject(redisUnavailable(`${this.publishes} publishes wait already (maxPending)`, 'not sent'));
     }
     this.pending++;
     if (isPublish) this.publishes++;
@@ -134,10 +135,10 @@ export class CommandLink {
   async nodeFor(key: string): Promise<SingleClient> {
     await this.connect();
     const client = this.#client;
-    if (!client) throw closed();
+    if (!client) throw backplaneClosed();
     if (!isCluster(client)) return client;
     const shard = client.slots[hashSlot(key)];
-    if (!shard) throw unavailable('no shard has this slot', 'not sent');
+    if (!shard) throw redisUnavailable('no shard has this slot', 'not sent');
     return (await client.nodeClient(shard.master)) as SingleClient;
   }
 
@@ -189,7 +190,7 @@ export class CommandLink {
   }
 
   private connect(): Promise<unknown> {
-    if (this.isClosed && this.pending === 0) return Promise.reject(closed());
+    if (this.isClosed && this.pending === 0) return Promise.reject(backplaneClosed());
     if (this.#client && !this.#client.isOpen && this.isConnected) this.drop();
     if (!this.connected) {
       const connected = (this.connected = this.open());
@@ -281,14 +282,14 @@ export class CommandLink {
   private expire(command: Command): void {
     const { client, waitsFor, key, since } = command;
     const within = ` within ${this.options.publishTimeoutMs} ms`;
-    this.fail(command, client ? unavailable(`no answer${within}`, 'unknown') : this.unsent(within));
+    this.fail(command, client ? redisUnavailable(`no answer${within}`, 'unknown') : this.unsent(within));
     if (client) this.suspect(client, key, since);
     // All the time it was not ready: it may be waiting for an answer that never comes.
     else if (waitsFor && waitsFor === this.#client && !this.isReady) this.replace(waitsFor);
   }
 
   private unsent(within: string): Error {
-    return unavailable(`no connection${within}`, 'not sent', this.trouble);
+    return redisUnavailable(`no connection${within}`, 'not sent', this.trouble);
   }
 
   private explain(error: unknown): Failure {
@@ -298,13 +299,18 @@ export class CommandLink {
       // Every error of a script comes before it has stored something, except this one.
       const outcome = message.startsWith('STORED ') ? 'stored' : 'refused';
       const isWrongServer = WRONG_SERVER.test(message);
-      return { error: unavailable('an error answer', outcome, error), isAnswer: true, isWrongServer, isUnsent: false };
+      return {
+        error: redisUnavailable('an error answer', outcome, error),
+        isAnswer: true,
+        isWrongServer,
+        isUnsent: false,
+      };
     }
     const isLate = name === 'TimeoutError';
     const isUnsent = isLate || name === 'ClientOfflineError' || name === 'ClientClosedError';
     const outcome = isUnsent ? 'not sent' : 'unknown';
     return {
-      error: unavailable('the connection failed', outcome, isLate ? (this.trouble ?? error) : error),
+      error: redisUnavailable('the connection failed', outcome, isLate ? (this.trouble ?? error) : error),
       isAnswer: false,
       isWrongServer: false,
       isUnsent,
@@ -329,7 +335,7 @@ export class CommandLink {
     this.suspected.add(address);
     const dead = shard.master.client;
     shard.master.client = undefined;
-    discard(dead);
+    destroyClient(dead);
   }
 
   private replace(client: AnyClient): void {
@@ -342,7 +348,7 @@ export class CommandLink {
     this.isConnected = false;
     this.answeredAt.clear();
     this.suspected.clear();
-    if (client) discard(client);
+    if (client) destroyClient(client);
     if (this.held.size > 0) void this.keepTrying();
   }
 }

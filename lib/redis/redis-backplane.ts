@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import type {
   SseIdempotentBackplane,
   SseObservableBackplane,
+  SseProducingBackplane,
   SseSignallingBackplane,
   SseTimedBackplane,
 } from '../backplane/abilities.js';
@@ -13,31 +13,25 @@ import {
   type SseBackplaneSubscription,
   type SsePublishSettings,
 } from '../backplane/backplane.js';
+import { ChannelFollowers } from '../following/channel-followers.js';
+import { HeadCache } from '../following/head-cache.js';
+import { ProducerLeases } from '../following/producer-leases.js';
+import { readPage } from '../following/read-page.js';
+import { ReadQueue } from '../following/read-queue.js';
+import { SignalInbox } from '../following/signal-inbox.js';
+import { backplaneClosed } from '../following/store-error.js';
 import { ChannelKeys } from './channel-keys.js';
-import { ChannelWatch } from './channel-watch.js';
 import { CommandLink } from './command-link.js';
 import { connectionMaker } from './connection-maker.js';
-import { KnownHeads } from './known-heads.js';
-import { ProducerLease } from './producer-lease.js';
-import { readPage } from './read-page.js';
-import { ReadQueue } from './read-queue.js';
+import { RedisLeaseStore } from './lease-store.js';
 import { type RedisSettings, resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
-import { SilenceCheck } from './silence-check.js';
-import { SIGNALS_KEPT, SignalBox } from './signal-box.js';
+import { redisUnavailable } from './redis-error.js';
+import { RedisNotifications } from './redis-notifications.js';
+import { ScriptRunner } from './script-runner.js';
+import { RedisSignalStore } from './signal-store.js';
 import { parseRow } from './stored-entry.js';
 import { StreamStore } from './stream-store.js';
 import { SubscriberPool } from './subscriber-pool.js';
-import { Turnstile } from './turnstile.js';
-import { closed } from './unavailable.js';
-
-/** Channels that ask the store at once, after a reconnect say: enough to fill the pipe, few enough to leave room in it. */
-const CHANNELS_AT_ONCE = 64;
-
-/** Between two tries to read what was missed, in milliseconds, while Redis is away: one command each. */
-const RECOVER_EVERY_MS = 300;
-
-/** How long signals are kept for nodes that are away, in milliseconds: longer than any link is replaced in. */
-const SIGNAL_TTL_MS = 300_000;
 
 /**
  * A backplane on Redis Streams, for more than one node: Redis 7 or later, or Valkey, alone, replicated or as a cluster.
@@ -53,7 +47,12 @@ const SIGNAL_TTL_MS = 300_000;
  */
 export class RedisBackplane
   extends SseBackplane
-  implements SseIdempotentBackplane, SseObservableBackplane, SseSignallingBackplane, SseTimedBackplane
+  implements
+    SseIdempotentBackplane,
+    SseObservableBackplane,
+    SseProducingBackplane,
+    SseSignallingBackplane,
+    SseTimedBackplane
 {
   readonly retains = true;
   readonly isIdempotent = true;
@@ -61,37 +60,43 @@ export class RedisBackplane
   private readonly options: RedisSettings;
   private readonly keys: ChannelKeys;
   private readonly link: CommandLink;
-  private readonly pool: SubscriberPool;
   private readonly store: StreamStore;
-  private readonly watches = new Map<string, ChannelWatch>();
-  private readonly heads = new KnownHeads();
+  private readonly pool: SubscriberPool;
+  private readonly notifications: RedisNotifications;
+  private readonly followers: ChannelFollowers;
+  private readonly heads: HeadCache;
   private readonly reads: ReadQueue;
-  private readonly leases = new Map<string, ProducerLease>();
-  private readonly turnstile = new Turnstile(CHANNELS_AT_ONCE);
-  private signals: SignalBox | undefined;
-  private readonly checks: SilenceCheck;
-  private recovery: Promise<void> | undefined;
+  private readonly leases: ProducerLeases;
+  private readonly signals: RedisSignalStore;
+  private inbox: SignalInbox | undefined;
   private isClosed = false;
 
   /** @throws {SseError} `SSE_INVALID_OPTION`. Nothing is connected before it is needed. */
   constructor(options: Partial<SseRedisOptions>) {
     super();
     const { url, client, ...settings } = resolveRedisOptions(options);
-    this.options = settings;
-    this.keys = new ChannelKeys(this.options.prefix);
-    this.link = new CommandLink(connectionMaker({ url, client }, settings.publishTimeoutMs), settings);
-    this.pool = new SubscriberPool(this.link, this.options);
-    this.store = new StreamStore(this.link, this.keys, this.options);
-    const { checkIntervalMs, idleTtlMs, publishTimeoutMs } = this.options;
-    this.reads = new ReadQueue(publishTimeoutMs);
-    this.checks = new SilenceCheck(this.store, () => this.watches.values(), checkIntervalMs, idleTtlMs);
+    const { prefix, publishTimeoutMs, producerTtlMs, checkIntervalMs, idleTtlMs } = (this.options = settings);
+    const keys = (this.keys = new ChannelKeys(prefix));
+    const link = (this.link = new CommandLink(connectionMaker({ url, client }, publishTimeoutMs), settings));
+    const scripts = new ScriptRunner(link);
+    this.store = new StreamStore(link, scripts, keys, settings);
+    this.pool = new SubscriberPool(link, settings);
+    this.notifications = new RedisNotifications(this.pool);
+    const afterRound = () => {
+      if (this.inbox?.isBehind) void this.inbox.catchUp();
+    };
+    this.followers = new ChannelFollowers(this.store, this.notifications, { checkIntervalMs, idleTtlMs, afterRound });
+    this.heads = new HeadCache(this.store.order.compare);
+    this.reads = new ReadQueue(publishTimeoutMs, (what) => redisUnavailable(what, 'not sent'));
+    this.leases = new ProducerLeases(new RedisLeaseStore(scripts, keys, settings), producerTtlMs);
+    this.signals = new RedisSignalStore(scripts, keys.signals);
   }
 
   publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): Promise<string> {
-    if (this.isClosed) return Promise.reject(closed());
+    if (this.isClosed) return Promise.reject(backplaneClosed());
     const stream = this.keys.stream(channel);
-    const lease = this.leases.get(stream);
-    const known = this.heads.newest(stream, this.watches.get(stream)?.position);
+    const lease = this.leases.of(stream);
+    const known = this.heads.newest(stream, this.followers.positionOf(stream));
     const published = this.store.publish(stream, event, settings, { token: lease?.token, known }).then((answer) => {
       const isNew = typeof answer === 'string';
       const position = isNew ? answer : answer[0];
@@ -103,51 +108,30 @@ export class RedisBackplane
   }
 
   subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription {
-    if (this.isClosed) return { close: () => undefined };
-    const stream = this.keys.stream(channel);
-    let watch = this.watches.get(stream);
-    if (!watch) {
-      const settled = () => this.pool.settled(stream);
-      watch = new ChannelWatch(stream, this.store, (work) => this.ask(work), settled);
-      this.watches.set(stream, watch);
-      this.pool.add(stream, watch);
-      this.checkRegularly();
-    }
-    const { listeners } = watch;
-    watch.listen(listener);
-    return {
-      close: () => {
-        if (!listeners.delete(listener) || listeners.size > 0) return;
-        watch.close();
-        if (this.watches.get(stream) !== watch) return;
-        this.watches.delete(stream);
-        this.pool.remove(stream);
-      },
-    };
+    return this.followers.listen(this.keys.stream(channel), listener);
   }
 
   async read(channel: string, after: string | undefined, limit: number, maxBytes?: number): Promise<SseBackplanePage> {
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw backplaneClosed();
     const stream = this.keys.stream(channel);
-    return await this.reads.run(this.link.addressOf(stream), () =>
-      readPage(this.store, stream, after, { limit, maxBytes }),
-    );
+    const bounds = { limit, maxBytes };
+    return await this.reads.run(this.link.addressOf(stream), () => readPage(this.store, stream, after, bounds));
   }
 
   async signal(message: string): Promise<void> {
-    if (this.isClosed) throw closed();
-    await this.store.signal(message, SIGNALS_KEPT, SIGNAL_TTL_MS);
+    if (this.isClosed) throw backplaneClosed();
+    await this.signals.signal(message);
   }
 
   onSignal(listener: (message: string, ageMs: number) => void): void {
     if (this.isClosed) return;
-    this.signals = new SignalBox(this.store, listener);
-    this.pool.add(this.keys.signals, this.signals);
-    this.checkRegularly();
+    this.inbox = new SignalInbox(this.signals, listener);
+    this.notifications.listenToSignals(this.signals.key, this.inbox);
+    this.followers.checkRegularly();
   }
 
   async positionBefore(channel: string, time: number): Promise<string | undefined> {
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw backplaneClosed();
     return await this.store.positionBefore(this.keys.stream(channel), time);
   }
 
@@ -165,33 +149,8 @@ export class RedisBackplane
     { history }: Pick<SsePublishSettings, 'history'>,
     onLost: () => void,
   ): Promise<{ release(): Promise<void> } | undefined> {
-    if (this.isClosed) throw closed();
-    const stream = this.keys.stream(channel);
-    if (this.leases.has(stream)) return undefined;
-    const token = randomBytes(12).toString('base64url');
-    const { producerTtlMs } = this.options;
-    const forget = (): void => {
-      if (this.leases.get(stream) === lease) this.leases.delete(stream);
-    };
-    const lease = new ProducerLease(stream, token, this.store, producerTtlMs, { events: lastWords, history }, () => {
-      forget();
-      onLost();
-    });
-    this.leases.set(stream, lease);
-    const isOurs = await lease.acquire().catch((error: unknown) => {
-      forget();
-      throw error;
-    });
-    if (!isOurs) {
-      forget();
-      return undefined;
-    }
-    return {
-      release: () => {
-        forget();
-        return lease.release();
-      },
-    };
+    if (this.isClosed) throw backplaneClosed();
+    return await this.leases.acquire(this.keys.stream(channel), { events: lastWords, history }, onLost);
   }
 
   async health(): Promise<{ readonly isUp: boolean; readonly details: Readonly<Record<string, unknown>> }> {
@@ -199,7 +158,7 @@ export class RedisBackplane
       () => undefined,
       (reason: Error) => reason.message,
     );
-    const behind = [...this.watches.values()].filter((watch) => watch.isBehind).length;
+    const { behind, size } = this.followers;
     const isUp = error === undefined && this.pool.isWhole && behind === 0;
     return {
       isUp,
@@ -208,7 +167,7 @@ export class RedisBackplane
         ...(error === undefined ? {} : { error }),
         pending: this.link.pending,
         readsWaiting: this.reads.waiting,
-        channels: this.watches.size,
+        channels: size,
         channelsBehind: behind,
         listeningConnections: this.pool.connections,
       },
@@ -219,14 +178,10 @@ export class RedisBackplane
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.checks.stop();
-    this.signals?.close();
-    for (const watch of this.watches.values()) watch.close();
-    this.watches.clear();
+    this.inbox?.close();
+    this.followers.close();
     this.pool.close();
-    // A producer that ends with its application has not died: whoever stops it says why.
-    await Promise.all([...this.leases.values()].map((lease) => lease.release()));
-    this.leases.clear();
+    await this.leases.close();
     await this.link.close();
   }
 
@@ -238,37 +193,5 @@ export class RedisBackplane
   /** The same for `console` and `util.inspect()`. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return `RedisBackplane ${JSON.stringify(this)}`;
-  }
-
-  private async ask(work: () => Promise<void>): Promise<void> {
-    await this.turnstile.run(work);
-    this.recover();
-  }
-
-  private checkRegularly(): void {
-    this.checks.start(() => {
-      if (this.signals?.isBehind) void this.signals.catchUp();
-      this.recover();
-    });
-  }
-
-  /** Reads what was missed while Redis was away, as soon as it is back: one channel tries, and then all. */
-  private recover(): void {
-    if (this.recovery || this.isClosed) return;
-    this.recovery = this.tryAgain().finally(() => (this.recovery = undefined));
-  }
-
-  private async tryAgain(): Promise<void> {
-    // Another one each time: what keeps one of them from being read may be its own affair.
-    for (let turn = 0; ; turn++) {
-      const behind = [...this.watches.values()].filter((watch) => watch.isHeard && watch.isBehind && !watch.isBusy);
-      const first = behind[turn % behind.length];
-      if (!first || this.isClosed) return;
-      await first.catchUp();
-      if (!first.isBehind)
-        for (const watch of behind)
-          if (watch.isBehind) void watch.catchUp();
-          else await new Promise((resolve) => setTimeout(resolve, RECOVER_EVERY_MS).unref());
-    }
   }
 }

@@ -1,39 +1,11 @@
-import type { SseBackplaneEntry, SseBackplaneEvent } from '../backplane/backplane.js';
+import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import type { StoredEntry } from '../following/channel-store.js';
 import { checkComment, retryText, typeText } from '../protocol/event-fields.js';
 import { ENTRY_OVERHEAD } from './script.js';
 import { isPosition } from './stream-position.js';
 
-/**
- * An entry as Redis has it, with what tells whether something is missing before it.
- *
- * @internal
- */
-export interface StoredEntry {
-  readonly position: string;
-  /** The entry before it in its life; for the first of a life its base, which no entry has. */
-  readonly previous: string;
-  /** For the first entry of a life that was begun on purpose: the last of the life before. */
-  readonly from: string | undefined;
-  /** The base of its life. Only known of what was read, not of what was notified. */
-  readonly life: string | undefined;
-  /** Bytes of its life before it, with what the entries cost. Only known of what was read. */
-  readonly bytesBefore?: number | undefined;
-  /** `undefined` when what is stored is no event of ours. */
-  readonly event: SseBackplaneEvent | undefined;
-}
-
-/** An entry that is whole: the only ones that are given to listeners and readers. */
-export type WholeEntry = StoredEntry & { readonly event: SseBackplaneEvent };
-
-/** @internal */
-export function isWhole(entry: StoredEntry): entry is WholeEntry {
-  return entry.event !== undefined;
-}
-
-/** @internal */
-export function toBackplaneEntry({ position, previous, event }: WholeEntry): SseBackplaneEntry {
-  return { position, previous, event };
-}
+/** What a start costs that carries nothing: nobody misses it. */
+const START_BYTES = ENTRY_OVERHEAD + 1;
 
 /** One letter for each kind, the first of what is stored: the scripts look for `N`. */
 const LETTERS = { event: 'E', start: 'S', end: 'N' } as const;
@@ -131,7 +103,7 @@ export function parseRow(row: unknown): StoredEntry {
     previous,
     from: from === '-' ? undefined : from,
     life,
-    bytesBefore: isOurs ? Number(bytes) - Buffer.byteLength(event ?? '') - ENTRY_OVERHEAD : undefined,
+    isFirst: isOurs && Number(bytes) - Buffer.byteLength(event ?? '') - ENTRY_OVERHEAD <= START_BYTES,
     event: isOurs ? decodeStored(event ?? '') : undefined,
   };
 }

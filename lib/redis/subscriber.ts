@@ -1,5 +1,5 @@
-import { within } from './deadline.js';
-import { discard } from './discard.js';
+import { within } from '../following/deadline.js';
+import { destroyClient } from './destroy-client.js';
 import type { SingleClient } from './redis-client.js';
 
 /** What a {@link Subscriber} tells. */
@@ -54,7 +54,7 @@ export class Subscriber {
     if (this.isOver) return;
     this.isOver = true;
     clearInterval(this.pings);
-    if (this.#client) discard(this.#client);
+    if (this.#client) destroyClient(this.#client);
   }
 
   private async connect(model: Promise<SingleClient>): Promise<void> {

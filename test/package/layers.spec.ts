@@ -42,6 +42,8 @@ describe('the layers of lib/', () => {
       ['index.ts', "export { SseModule } from './sse.module.js';"],
       ['redis/redis.backplane.ts', "import { Backplane } from '../backplane/backplane.js';"],
       ['redis/redis.backplane.ts', "import { createClient } from 'redis';"],
+      ['redis/redis.backplane.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
+      ['following/channel-followers.ts', "import { Backplane } from '../backplane/backplane.js';"],
       ['testing/backplane-contract.ts', "import { Backplane } from '../backplane/backplane.js';"],
     ])('%s: %s', async (file, statement) => {
       expect(await arrowsOf(file, statement)).toEqual([]);
@@ -64,6 +66,9 @@ describe('the layers of lib/', () => {
       ['sse.providers.ts', "import { SseModule } from './sse.module.js';"],
       ['sse.module.ts', "import { RedisBackplane } from './redis/redis.backplane.js';"],
       ['redis/redis.backplane.ts', "import { Channel } from '../channel/channel.js';"],
+      ['following/channel-followers.ts', "import { RedisBackplane } from '../redis/redis.backplane.js';"],
+      ['following/channel-followers.ts', "import { Channel } from '../channel/channel.js';"],
+      ['backplane/memory.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
       ['redis/redis.backplane.ts', "import { SseModule } from '../sse.module.js';"],
       ['testing/backplane-contract.ts', "import { SseModule } from '../sse.module.js';"],
       ['channel/channel.ts', "export { SseInterceptor } from '../http/sse.interceptor.js';"],
@@ -96,6 +101,7 @@ describe('the layers of lib/', () => {
     ['protocol/frame.ts', "import { readFileSync } from 'fs';"],
     ['http/sse.interceptor.ts', "import { createClient } from 'redis';"],
     ['redis/redis.backplane.ts', "import { Injectable } from '@nestjs/common';"],
+    ['following/channel-followers.ts', "import { createClient } from 'redis';"],
     ['testing/backplane-contract.ts', "import { createClient } from 'redis';"],
     ['sse.module.ts', "import { FastifyReply } from 'fastify';"],
   ])('keep a foreign module out, %s: %s', async (file, statement) => {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { createClient, createCluster } from 'redis';
 import type { SsePublishSettings } from '../../lib/backplane/backplane.js';
-import { deadline } from '../../lib/redis/deadline.js';
-import { discard } from '../../lib/redis/discard.js';
+import { deadline } from '../../lib/following/deadline.js';
+import { destroyClient } from '../../lib/redis/destroy-client.js';
 import { hashSlot } from '../../lib/redis/hash-slot.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 import { BackplaneLog } from '../support/backplane-log.js';
@@ -59,7 +59,7 @@ describeWith('redis-server', 'the connections of a Redis backplane', (path) => {
     const client = createClient({ url: link.url });
     client.on('error', () => undefined);
     const connected = client.connect().catch(() => undefined);
-    discard(client as never);
+    destroyClient(client as never);
     await connected;
     await until(() => link.accepted === 1 && link.open === 0, 'it was made, and is closed');
   });
@@ -87,7 +87,7 @@ describeWith('redis-server', 'the connections of a cluster', (path) => {
     client.on('error', () => undefined);
     await client.connect();
     const connecting = client.masters.map(async (master) => client.nodeClient(master));
-    discard(client as never);
+    destroyClient(client as never);
     await Promise.allSettled(connecting);
     for (const link of links) {
       await until(() => link.accepted === 1 && link.open === 0, 'it was made, and is closed');

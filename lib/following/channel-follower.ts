@@ -1,11 +1,10 @@
 import type { SseBackplaneListener } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import { isWhole, parseNotification, toBackplaneEntry, type StoredEntry } from './stored-entry.js';
-import { comparePositions } from './stream-position.js';
-import type { ChannelHead, StreamStore } from './stream-store.js';
-import { isUnreadable } from './unavailable.js';
+import { isWhole, toBackplaneEntry, type ChannelHead, type ChannelStore, type StoredEntry } from './channel-store.js';
+import { readAfter } from './entry-range.js';
+import type { ChannelNotifications } from './notifications.js';
 
-/** What is read at once while catching up: a bound on memory, and on how long Redis is kept from others. */
+/** What is read at once while catching up: a bound on memory, and on how long the store is kept from others. */
 const SLICE = { limit: 200, maxBytes: 1_048_576 };
 
 /** Notifications kept while catching up. Beyond it they are forgotten, and read afterwards. */
@@ -13,14 +12,14 @@ const MAX_WAITING = 1_000;
 
 /**
  * Follows one channel for this node: from the notifications, which carry whole entries, and from the store when one of
- * them shows that something was missed. Everything is told in the store's order, once.
+ * them shows that something was missed: each entry refers to the one before it. Everything is told in the store's order, once.
  *
  * At any time it is either following (`work` is undefined, and each notification is told at once) or busy with the
  * store, while notifications wait.
  *
  * @internal
  */
-export class ChannelWatch {
+export class ChannelFollower implements ChannelNotifications {
   readonly listeners = new Set<SseBackplaneListener>();
   /** When the last notification came. */
   heardAt = performance.now();
@@ -42,8 +41,8 @@ export class ChannelWatch {
   private isClosed = false;
 
   constructor(
-    readonly stream: string,
-    private readonly store: StreamStore,
+    readonly channel: string,
+    private readonly store: ChannelStore,
     /** Runs what asks the store, so that not all channels ask at once. */
     private readonly inTurn: (work: () => Promise<void>) => Promise<void>,
     /** Resolves when every notification has come that was sent before what the store has just answered. Never rejects. */
@@ -68,13 +67,13 @@ export class ChannelWatch {
     if (this.work || this.isClosed) return;
     this.lookedAt = performance.now();
     try {
-      const { head } = await this.store.look(this.stream, this.last);
+      const { head } = await this.store.look(this.channel, this.last);
       // It may be on its way, on the other connection.
       if (head !== this.last) await this.settled();
-      const isBehind = this.last === undefined || comparePositions(head, this.last) > 0;
+      const isBehind = this.last === undefined || this.store.order.compare(head, this.last) > 0;
       if ((isBehind || this.isUnreadable) && !this.isClosed) void this.catchUp();
     } catch (error) {
-      if (!isUnreadable(error)) throw error;
+      if (!this.store.isUnreadable(error)) throw error;
       if (!this.isUnreadable && !this.isClosed) void this.catchUp();
     }
   }
@@ -96,9 +95,8 @@ export class ChannelWatch {
     void this.catchUp();
   }
 
-  message(text: string): void {
-    const entry = parseNotification(text);
-    if (!entry || this.isClosed) return;
+  stored(entry: StoredEntry): void {
+    if (this.isClosed) return;
     this.heardAt = performance.now();
     if (this.work) {
       if (this.waiting.length < MAX_WAITING) this.waiting.push(entry);
@@ -127,14 +125,14 @@ export class ChannelWatch {
       this.needsWork = false;
       this.isBehind = true;
       try {
-        if (this.last === undefined) this.begin(await this.store.look(this.stream));
+        if (this.last === undefined) this.begin(await this.store.look(this.channel));
         else while (await this.slice(this.last));
         this.isUnreadable = false;
       } catch (error) {
         this.waiting = [];
         this.hasForgotten = false;
         // The store is away. Whoever keeps the watches tries again when it is back.
-        if (!isUnreadable(error)) return;
+        if (!this.store.isUnreadable(error)) return;
         this.lose();
       }
       this.isBehind = false;
@@ -169,7 +167,7 @@ export class ChannelWatch {
 
   /** Reads on. @returns whether there may be more */
   private async slice(last: string): Promise<boolean> {
-    const { entries, gap, beyond, head } = await this.store.follow(this.stream, last, SLICE);
+    const { entries, gap, beyond, head } = await readAfter(this.store, this.channel, last, SLICE);
     if (this.isClosed) return false;
     if (gap === undefined) {
       for (const entry of entries) this.tell(entry);
@@ -181,18 +179,18 @@ export class ChannelWatch {
     const [next] = beyond;
     if (!next) {
       // A head that is older than what was told: the store has lost the end. It begins a new life, behind it.
-      const isAhead = head !== undefined && comparePositions(head.head, last) > 0;
-      const now = isAhead ? head : await this.store.look(this.stream, last);
+      const isAhead = head !== undefined && this.store.order.compare(head.head, last) > 0;
+      const now = isAhead ? head : await this.store.look(this.channel, last);
       if (!this.isClosed) this.gap(gap === 'trimmed' ? gap : 'store_lost', now.head, now.isEnded);
       return false;
     }
     if (!isWhole(next)) {
       this.gap('store_lost', next.position);
-    } else if (comparePositions(next.previous, last) >= 0) {
+    } else if (this.store.order.compare(next.previous, last) >= 0) {
       // It is told here, not read again: an entry may say anything of the one before it, and each round must get further.
-      this.gap(reasonOf(gap, next, last), next.previous);
+      this.gap(this.reasonOf(gap, next, last), next.previous);
       this.tell(next);
-    } else if (!(await this.store.break(this.stream, last)) && !this.isClosed) {
+    } else if (!(await this.store.break(this.channel, last)) && !this.isClosed) {
       // The end was lost, and somebody stored on; or it only says so. Nobody is led back to where it says it stands.
       this.gap('store_lost', next.position, next.event.kind === 'end');
     }
@@ -205,7 +203,8 @@ export class ChannelWatch {
     this.waiting = [];
     for (const entry of waiting) {
       if (this.follows(entry)) this.tell(entry);
-      else if (this.last === undefined || comparePositions(entry.position, this.last) > 0) this.needsWork = true;
+      else if (this.last === undefined || this.store.order.compare(entry.position, this.last) > 0)
+        this.needsWork = true;
     }
     if (this.hasForgotten) {
       this.hasForgotten = false;
@@ -214,8 +213,8 @@ export class ChannelWatch {
   }
 
   private follows({ position, previous, from }: StoredEntry): boolean {
-    // The second: anyone with access to Redis may have sent it, and what is told must never go back.
-    return (from ?? previous) === this.last && comparePositions(position, this.last) > 0;
+    // The second: anyone with access to the store may have sent it, and what is told must never go back.
+    return (from ?? previous) === this.last && this.store.order.compare(position, this.last) > 0;
   }
 
   private tell(entry: StoredEntry): void {
@@ -234,9 +233,9 @@ export class ChannelWatch {
     this.isEnded = isEnded;
     for (const listener of this.listeners) listener.gap(reason, head);
   }
-}
 
-/** For one who followed: entries of a life that it has not seen begin are a loss, what the bounds dropped is not. */
-function reasonOf(gap: SseGapReason, next: StoredEntry, last: string): SseGapReason {
-  return next.life !== undefined && comparePositions(last, next.life) < 0 ? 'store_lost' : gap;
+  /** For one who followed: entries of a life that it has not seen begin are a loss, what the bounds dropped is not. */
+  private reasonOf(gap: SseGapReason, next: StoredEntry, last: string): SseGapReason {
+    return next.life !== undefined && this.store.order.compare(last, next.life) < 0 ? 'store_lost' : gap;
+  }
 }

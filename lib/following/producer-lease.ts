@@ -1,6 +1,5 @@
 import type { SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { SseError } from '../protocol/sse-error.js';
-import type { StreamStore } from './stream-store.js';
 
 /** Renewals within the time that a producer may be silent: two may fail. */
 const RENEWALS_PER_TTL = 3;
@@ -9,6 +8,28 @@ const RENEWALS_PER_TTL = 3;
 export interface LastWords {
   readonly events: readonly SseBackplaneEvent[];
   readonly history: SsePublishSettings['history'];
+}
+
+/**
+ * The commands that a producer's lease is held by. Whoever looks at the channel ends it when the lease has run out: it stores
+ * the last words, unless the channel has an end or nothing was stored since the lease began, and forgets them.
+ *
+ * @internal
+ */
+export interface LeaseStore {
+  /**
+   * Makes the holder of the token the producer, for a while. The last words of one who is dead are said first.
+   *
+   * @param isRunning whether it has begun already: then there is something to end, whatever the head is
+   * @returns `false` when another one produces
+   */
+  acquire(channel: string, token: string, lastWords: LastWords, isRunning: boolean): Promise<boolean>;
+  /** For a while longer. @returns whether it still is the producer; `unknown` if the store does not know of any */
+  renew(channel: string, token: string): Promise<'ours' | 'lost' | 'unknown'>;
+  /** Says the last words if there is something to end, and forgets the producer. */
+  release(channel: string, token: string): Promise<void>;
+  /** Whether a publish was refused because another one produces, or has ended the channel. */
+  isFenced(error: unknown): boolean;
 }
 
 /**
@@ -26,9 +47,9 @@ export class ProducerLease {
   private isOver = false;
 
   constructor(
-    private readonly stream: string,
+    private readonly channel: string,
     readonly token: string,
-    private readonly store: StreamStore,
+    private readonly store: LeaseStore,
     private readonly ttlMs: number,
     private readonly lastWords: LastWords,
     private readonly onLost: () => void,
@@ -49,7 +70,7 @@ export class ProducerLease {
   /** Passes a publish on, and learns from its refusal. */
   guard(published: Promise<string>): Promise<string> {
     return published.catch((error: Error) => {
-      if (error.cause instanceof Error && error.cause.message.startsWith('FENCED')) this.lose();
+      if (this.store.isFenced(error)) this.lose();
       throw error;
     });
   }
@@ -74,12 +95,11 @@ export class ProducerLease {
   }
 
   private ask(isRunning: boolean): Promise<boolean> {
-    const { events, history } = this.lastWords;
-    return this.store.acquire(this.stream, this.token, events, history, isRunning);
+    return this.store.acquire(this.channel, this.token, this.lastWords, isRunning);
   }
 
   private tryRelease(): Promise<boolean> {
-    return this.store.release(this.stream, this.token).then(
+    return this.store.release(this.channel, this.token).then(
       () => true,
       // The backplane is closed: nothing is tried any more.
       (error: unknown) => error instanceof SseError && error.code === 'SSE_CLOSED',
@@ -87,7 +107,7 @@ export class ProducerLease {
   }
 
   private async renew(): Promise<void> {
-    const answer = await this.store.renew(this.stream, this.token).catch(() => 'ours');
+    const answer = await this.store.renew(this.channel, this.token).catch(() => 'ours');
     if (answer === 'ours' || this.isOver) return;
     // A store that lost its data has lost the lease as well. Of a dead producer it would know.
     const isOurs = answer === 'unknown' && (await this.ask(true).catch(() => true));

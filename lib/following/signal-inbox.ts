@@ -1,8 +1,22 @@
-import type { StoredSignal, StreamStore } from './stream-store.js';
-import type { KeyListener } from './subscriber-pool.js';
-
 /** How many signals are kept for a node that is away, and remembered as heard: some hundred bytes each. */
 export const SIGNALS_KEPT = 1_000;
+
+/** How long they are kept, in milliseconds: longer than any connection is replaced in. */
+export const SIGNALS_KEPT_MS = 300_000;
+
+/** What one node has told all. @internal */
+export interface StoredSignal {
+  readonly id: string;
+  readonly message: string;
+  /** How long ago, by the clock of the store, in milliseconds. */
+  readonly ageMs: number;
+}
+
+/** The command that signals are read by. @internal */
+export interface SignalStore {
+  /** The signals that are kept: the newest {@link SIGNALS_KEPT} of the last {@link SIGNALS_KEPT_MS}, oldest first. */
+  signals(): Promise<readonly StoredSignal[]>;
+}
 
 /**
  * What the nodes tell each other, each signal heard once.
@@ -13,7 +27,7 @@ export const SIGNALS_KEPT = 1_000;
  *
  * @internal
  */
-export class SignalBox implements KeyListener {
+export class SignalInbox {
   /** Whether something may be missing that could not be read: the store is away. */
   isBehind = true;
   private readonly heard = new Set<string>();
@@ -23,18 +37,19 @@ export class SignalBox implements KeyListener {
   private isClosed = false;
 
   constructor(
-    private readonly store: StreamStore,
+    private readonly store: SignalStore,
     private readonly tell: (message: string, ageMs: number) => void,
   ) {}
 
-  message(text: string): void {
-    const [, id, previous, message] = NOTIFICATION.exec(text) ?? [];
-    if (id === undefined || previous === undefined || message === undefined || this.isClosed) return;
-    const isMissing = previous !== '-' && !this.heard.has(previous);
+  /** A signal has arrived. @param previous the id of the one before it, unless it is the first */
+  received(id: string, previous: string | undefined, message: string): void {
+    if (this.isClosed) return;
+    const isMissing = previous !== undefined && !this.heard.has(previous);
     this.hear({ id, message, ageMs: 0 });
     if (isMissing) void this.catchUp();
   }
 
+  /** From now on every signal arrives. */
   subscribed(): void {
     void this.catchUp();
   }
@@ -70,6 +85,3 @@ export class SignalBox implements KeyListener {
     if (ageMs <= performance.now() - this.startedAt) this.tell(message, ageMs);
   }
 }
-
-/** `<id> <id of the one before, or -> <message>`. */
-const NOTIFICATION = /^(\d+-\d+) (-|\d+-\d+) ([^]*)$/;

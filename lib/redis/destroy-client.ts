@@ -8,7 +8,7 @@ import { isCluster, type ClusterClient, type SingleClient } from './redis-client
  *
  * @internal
  */
-export function discard(client: SingleClient | ClusterClient): void {
+export function destroyClient(client: SingleClient | ClusterClient): void {
   const destroy = (): void => {
     try {
       client.destroy();
@@ -18,7 +18,7 @@ export function discard(client: SingleClient | ClusterClient): void {
   };
   if (isCluster(client)) {
     const masters = new Set(client.slots.map((slot) => slot?.master));
-    for (const master of masters) if (master?.client) discard(master.client);
+    for (const master of masters) if (master?.client) destroyClient(master.client);
   } else {
     client.on('connect', destroy);
   }

@@ -1,19 +1,19 @@
 /**
- * Lets so much work run at once and makes the rest wait, first come first served.
+ * Runs so many tasks at once and makes the rest wait, first come first served.
  *
  * @internal
  */
-export class Turnstile {
+export class ConcurrencyLimiter {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly limit: number) {}
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.running >= this.limit) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.running++;
     try {
-      return await work();
+      return await task();
     } finally {
       // Whoever waits longest takes the place over.
       const next = this.waiting.shift();

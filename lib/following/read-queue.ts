@@ -1,5 +1,4 @@
 import { deadline } from './deadline.js';
-import { unavailable } from './unavailable.js';
 
 /** Reads of one server at once: pages of some 100 KB, so that no publish waits long behind them on the connection. */
 const AT_ONCE = 8;
@@ -17,10 +16,16 @@ export class ReadQueue {
   waiting = 0;
   private readonly servers = new Map<string, { running: number; readonly queue: Set<() => void> }>();
 
-  /** @param timeoutMs how long a read may wait for its turn */
-  constructor(private readonly timeoutMs: number) {}
+  /**
+   * @param timeoutMs how long a read may wait for its turn
+   * @param refuse makes the error of a read that was not sent
+   */
+  constructor(
+    private readonly timeoutMs: number,
+    private readonly refuse: (what: string) => Error,
+  ) {}
 
-  /** @throws {SseError} `SSE_BACKPLANE_UNAVAILABLE` as a rejection, when its turn does not come */
+  /** @throws what `refuse` makes, as a rejection, when its turn does not come */
   async run<T>(server: string, work: () => Promise<T>): Promise<T> {
     let lane = this.servers.get(server);
     if (!lane) this.servers.set(server, (lane = { running: 0, queue: new Set() }));
@@ -38,7 +43,7 @@ export class ReadQueue {
 
   private turn(queue: Set<() => void>): Promise<void> {
     if (queue.size >= MAX_WAITING) {
-      return Promise.reject(unavailable(`${queue.size} reads wait already`, 'not sent'));
+      return Promise.reject(this.refuse(`${queue.size} reads wait already`));
     }
     this.waiting++;
     return new Promise((resolve, reject) => {
@@ -48,7 +53,7 @@ export class ReadQueue {
       };
       const stop = deadline(this.timeoutMs, () => {
         leave();
-        reject(unavailable(`no turn to read within ${this.timeoutMs} ms`, 'not sent'));
+        reject(this.refuse(`no turn to read within ${this.timeoutMs} ms`));
       });
       const go = (): void => {
         stop();
