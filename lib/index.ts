@@ -1,26 +1,9 @@
-export type {
-  SseIdempotentBackplane,
-  SseObservableBackplane,
-  SseProducingBackplane,
-  SseSignallingBackplane,
-  SseTimedBackplane,
-} from './backplane/abilities.js';
-export {
-  SseBackplane,
-  type SseBackplaneEntry,
-  type SseBackplaneEvent,
-  type SseBackplaneListener,
-  type SseBackplanePage,
-  type SseBackplaneSubscription,
-  type SsePublishSettings,
-} from './backplane/backplane.js';
 export type { SseGapReason } from './backplane/gap-reason.js';
-export type { SseChannelOptions, SseChannelRule, SseSlowClient } from './channel/channel-options.js';
+export type { SseChannelRule, SseSlowClient } from './channel/channel-options.js';
 export {
   defineChannel,
   type SseChannel,
   type SseChannelEvent,
-  type SseChannelRef,
   type SseEventMap,
   type SseEventOf,
   type SseStoredEventOf,
@@ -40,12 +23,12 @@ export type {
   SseSubscribeOptions,
 } from './channel/subscription-options.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
-export type { SseBufferOptions, SseEventKey, SseOverflow, SsePingOptions } from './connection/connection-options.js';
+export type { SseBufferOptions, SseOverflow, SsePingOptions } from './connection/connection-options.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
 export type { SseDecorator, SseHandlerAnswer } from './http/handler-return.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
-export type { SseErrorEvent, SseRouteOptions, SseStreamOptions } from './http/route-options.js';
+export type { SseErrorEventFactory, SseRouteOptions } from './http/route-options.js';
 export { SseClient } from './http/sse-client.decorator.js';
 export { SseResponse, type SseJsonAnswer, type SseResponseOptions } from './http/sse-response.js';
 export { SseSignal } from './http/sse-signal.decorator.js';
@@ -55,14 +38,14 @@ export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 export { encodeComment, encodeEvent, type SseEncodeOptions, type SseSerialize } from './protocol/encoder.js';
 export type { SseDecodedEvent } from './protocol/event-decoder.js';
-export type { SseHeaders, SseHeaderValue } from './protocol/headers.js';
+export type { SseHeaders } from './protocol/headers.js';
 export type { SseHistoryOptions } from './protocol/history-limits.js';
 export type { LineEnding as SseLineEnding } from './protocol/line-ending.js';
-export { SseError, type SseErrorCode } from './protocol/sse-error.js';
+export { SSE_ERROR_CODES, SseError, type SseErrorCode, type SseErrorDetails } from './protocol/sse-error.js';
 export type { SseEventLike, SseValuesAs } from './protocol/sse-event-like.js';
-export { SseEvent, type SseEventInit } from './protocol/sse-event.js';
+export { SseEvent, type SseEventFields, type SseEventInit } from './protocol/sse-event.js';
 export { decodeEvents, type SseReadable } from './source/decode-events.js';
-export { SseQueue } from './source/sse-queue.js';
+export { SseQueue, type SseQueueOptions } from './source/sse-queue.js';
 export { SseStream } from './source/sse-stream.js';
 export { SseModule } from './sse.module.js';
 export type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';

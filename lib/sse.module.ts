@@ -18,6 +18,7 @@ import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
  */
 @Module({})
 export class SseModule implements NestModule {
+  /** @internal */
   constructor(
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
@@ -25,7 +26,11 @@ export class SseModule implements NestModule {
     @Inject(StreamRoutes) private readonly routes: StreamRoutes,
   ) {}
 
-  /** Called by Nest before routes are built, when all interceptors are known. */
+  /**
+   * Called by Nest before routes are built, when all interceptors are known.
+   *
+   * @internal
+   */
   configure(): void {
     this.routes.contextKey = checkPlatform(this.host.httpAdapter);
     chainEvents(this.config, this.modules);

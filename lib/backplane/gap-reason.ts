@@ -13,15 +13,4 @@
  *
  * @publicApi
  */
-export type SseGapReason = (typeof GAP_REASONS)[number];
-
-/** @internal */
-export const GAP_REASONS = [
-  'trimmed',
-  'foreign',
-  'future',
-  'malformed',
-  'unknown',
-  'slow_client',
-  'store_lost',
-] as const;
+export type SseGapReason = 'trimmed' | 'foreign' | 'future' | 'malformed' | 'unknown' | 'slow_client' | 'store_lost';

@@ -76,6 +76,7 @@ export class SseBroadcaster {
   private readonly admit = (feed: SubscriptionFeed): void => this.memberships.admit(feed);
   private isClosed = false;
 
+  /** @internal */
   constructor(
     registry: ConnectionRegistry,
     private readonly backplane: SseBackplane,
@@ -265,12 +266,20 @@ export class SseBroadcaster {
     return await this.memberships.leave(tags, nameOf(channel));
   }
 
-  /** Ends everything that is produced here, with an announced error. */
+  /**
+   * Ends everything that is produced here, with an announced error.
+   *
+   * @internal
+   */
   async stopAll(): Promise<void> {
     await this.productions.stopAll();
   }
 
-  /** Lets go of the backplane and of all channels. Never rejects. */
+  /**
+   * Lets go of the backplane and of all channels. Never rejects.
+   *
+   * @internal
+   */
   async close(): Promise<void> {
     await this.stopAll();
     this.isClosed = true;

@@ -17,6 +17,7 @@ export class SseSubscription implements SharedSource {
   private feeds: SubscriptionFeed[] = [];
   private pruneAt = 8;
 
+  /** @internal */
   constructor(
     private readonly set: ChannelSet,
     private readonly replay: ReplayResources,
@@ -58,6 +59,7 @@ export class SseSubscription implements SharedSource {
     await Promise.all(this.open.map((feed) => feed.leave(name)));
   }
 
+  /** @internal */
   [FEED](connection: Connection, end: StreamEnd): Promise<void> | undefined {
     this.set.checkRoom(this.plan.names);
     const feed = new SubscriptionFeed(connection, this.set, this.replay, this.plan, end);

@@ -11,6 +11,7 @@ import type { SseConnection } from './sse-connection.js';
  * @publicApi
  */
 export class SseConnections implements Iterable<SseConnection> {
+  /** @internal */
   constructor(private readonly registry: ConnectionRegistry) {}
 
   /** How many connections are open. */

@@ -16,7 +16,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
  *
  * `isText` is whether the stream has sent strings and nothing else so far: then its client does not expect JSON.
  */
-export type SseErrorEvent = (error: unknown, isText: boolean) => SseEventInit | null;
+export type SseErrorEventFactory = (error: unknown, isText: boolean) => SseEventInit | null;
 
 /** What can be set for the module, for a route and for one answer. */
 export interface SseStreamOptions extends SseConnectionOptions {
@@ -34,7 +34,7 @@ export interface SseStreamOptions extends SseConnectionOptions {
    * @default type 'error' with `{ message, statusCode }`, of an `HttpException`, else `'Internal server error'` and 500;
    * only the message, as text, in a stream that has sent strings and nothing else
    */
-  errorEvent?: SseErrorEvent | undefined;
+  errorEvent?: SseErrorEventFactory | undefined;
 }
 
 /** What a route can set: the second argument of `@Sse()`. */
@@ -64,7 +64,7 @@ export interface StreamOptions extends ConnectionOptions {
   readonly headers: SseHeaders;
   /** All response headers, made once for each route: for HTTP/1 and for later versions. */
   readonly responseHeaders: { readonly http1: ResponseHeaders; readonly http2: ResponseHeaders };
-  readonly errorEvent: SseErrorEvent;
+  readonly errorEvent: SseErrorEventFactory;
   readonly commit: 'immediately' | 'firstEvent';
   readonly done: string | undefined;
 }

@@ -24,24 +24,18 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   /** Pings sent since the application started. */
   sent = 0;
 
+  /** @internal */
   constructor(private readonly registry: ConnectionRegistry) {}
 
+  /** @internal */
   onApplicationBootstrap(): void {
     this.registry.onOpen = (connection) => this.opened(connection);
   }
 
+  /** @internal */
   onApplicationShutdown(): void {
     this.registry.onOpen = undefined;
     this.rest();
-  }
-
-  /** Pings every open connection now, however long it was silent, that has room. @returns how many */
-  pingAll(): number {
-    let count = 0;
-    this.registry.each((connection) => {
-      if (this.canPing(connection) && this.ping(connection)) count++;
-    });
-    return count;
   }
 
   private opened({ options: { ping } }: Connection): void {
@@ -59,26 +53,25 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
     const now = performance.now();
     this.registry.each((connection) => {
       const { ping } = connection.options;
-      if (ping !== false && now - connection.lastWriteAt >= ping.intervalMs && this.canPing(connection)) {
-        this.ping(connection);
+      if (ping === false || now - connection.lastWriteAt < ping.intervalMs) return;
+      if (connection.state === 'open' && connection.bufferedBytes === 0 && connection.isWritable) {
+        this.ping(connection, ping);
       }
     });
   }
 
-  private canPing(connection: Connection): boolean {
-    return connection.state === 'open' && connection.bufferedBytes === 0 && connection.isWritable;
-  }
-
   /** A factory that throws must not take the others' pings with it: its client gets the comment. */
-  private ping(connection: Connection): boolean {
-    const { event } = connection.options.ping || ({} as Partial<SsePingOptions>);
+  private ping(connection: Connection, { event }: SsePingOptions): void {
     this.sent++;
     try {
-      if (event) return connection.send(event());
+      if (event) {
+        connection.send(event());
+        return;
+      }
     } catch (error) {
       this.logger.error(error);
     }
-    return connection.comment('');
+    connection.comment('');
   }
 
   private rest(): void {

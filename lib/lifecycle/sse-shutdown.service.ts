@@ -21,6 +21,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
   private readonly logger = new Logger('SseModule');
   private running: Promise<void> | undefined;
 
+  /** @internal */
   constructor(
     private readonly registry: ConnectionRegistry,
     private readonly options: SseShutdownOptions,
@@ -32,11 +33,16 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     return this.running !== undefined;
   }
 
+  /** @internal */
   beforeApplicationShutdown(): Promise<void> {
     return this.shutdown();
   }
 
-  /** The last of all: hooks of the application may still publish. */
+  /**
+   * The last of all: hooks of the application may still publish.
+   *
+   * @internal
+   */
   async onApplicationShutdown(): Promise<void> {
     await this.broadcaster.close();
   }

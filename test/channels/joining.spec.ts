@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Query } from '@nestjs/common';
+import type { SseSignallingBackplane } from '../../lib/backplane/abilities.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
   Sse,
@@ -9,7 +10,6 @@ import {
   SseModule,
   type SseFrom,
   type SseModuleOptions,
-  type SseSignallingBackplane,
   type SseSubscription,
 } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';

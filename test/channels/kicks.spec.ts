@@ -1,15 +1,9 @@
 import 'reflect-metadata';
 import { Controller, Logger, Query } from '@nestjs/common';
+import type { SseSignallingBackplane } from '../../lib/backplane/abilities.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
-import {
-  Sse,
-  SseBroadcaster,
-  SseClient,
-  SseConnection,
-  SseModule,
-  type SseSignallingBackplane,
-} from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseClient, SseConnection, SseModule } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Logger } from '@nestjs/common';
+import type { SseProducingBackplane } from '../../lib/backplane/abilities.js';
 import type { SseBackplaneEvent } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
@@ -9,7 +10,6 @@ import {
   SseModule,
   type SseModuleOptions,
   type SseProduceOptions,
-  type SseProducingBackplane,
   type SseProduction,
   type SseStoredEvent,
 } from '../../lib/index.js';

@@ -1,5 +1,6 @@
 // Checked by `npm run typecheck`, never run: each line after a directive must fail to compile.
-import { defineChannel, type SseBroadcaster, type SseChannelRef, type SseStoredEvent } from '../../lib/index.js';
+import type { SseChannelRef } from '../../lib/channel/define-channel.js';
+import { defineChannel, type SseBroadcaster, type SseStoredEvent } from '../../lib/index.js';
 
 declare const broadcaster: SseBroadcaster;
 

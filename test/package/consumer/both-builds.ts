@@ -9,12 +9,14 @@ import { type AddressInfo } from 'node:net';
 import { Controller, type INestApplication, Module, Param } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import * as esm from 'nestjs-event-stream';
+import * as esmBackplane from 'nestjs-event-stream/backplane';
 import * as esmRedis from 'nestjs-event-stream/redis';
 
 type Build = typeof esm;
 
 const require = createRequire(import.meta.url);
 const cjs = require('nestjs-event-stream') as Build;
+const cjsBackplane = require('nestjs-event-stream/backplane') as typeof esmBackplane;
 const cjsRedis = require('nestjs-event-stream/redis') as typeof esmRedis;
 assert.notEqual(cjs.SseModule, esm.SseModule, 'two builds, or this proves nothing');
 
@@ -55,7 +57,7 @@ interface Served {
 }
 
 /** An application of one build, whose handlers return what the other build made. */
-async function serve(own: Build, other: Build, backplane: esm.SseBackplane): Promise<Served> {
+async function serve(own: Build, other: Build, backplane: esmBackplane.SseBackplane): Promise<Served> {
   const given: Served['given'] = {};
 
   @Controller()
@@ -77,24 +79,24 @@ async function serve(own: Build, other: Build, backplane: esm.SseBackplane): Pro
 }
 
 /** A backplane that the application has written, on the base class of one of the builds. */
-function ownBackplane({ SseBackplane }: Build): esm.SseBackplane {
+function ownBackplane({ SseBackplane }: typeof esmBackplane): esmBackplane.SseBackplane {
   class OwnBackplane extends SseBackplane {
     readonly retains = false;
-    private readonly listeners = new Map<string, esm.SseBackplaneListener>();
+    private readonly listeners = new Map<string, esmBackplane.SseBackplaneListener>();
     private count = 0;
 
-    publish(channel: string, event: esm.SseBackplaneEvent): string {
+    publish(channel: string, event: esmBackplane.SseBackplaneEvent): string {
       const previous = `own-${this.count++}`;
       const position = `own-${this.count}`;
       this.listeners.get(channel)?.entry({ position, previous, event });
       return position;
     }
-    subscribe(channel: string, listener: esm.SseBackplaneListener): esm.SseBackplaneSubscription {
+    subscribe(channel: string, listener: esmBackplane.SseBackplaneListener): esmBackplane.SseBackplaneSubscription {
       this.listeners.set(channel, listener);
       listener.ready('own-0', false);
       return { close: () => void this.listeners.delete(channel) };
     }
-    read(): Promise<esm.SseBackplanePage> {
+    read(): Promise<esmBackplane.SseBackplanePage> {
       return Promise.resolve({ entries: [] });
     }
     close(): Promise<void> {
@@ -120,7 +122,7 @@ async function main(): Promise<void> {
     build.SseModule.forRoot({ backplane: new redis.RedisBackplane({ url: 'redis://127.0.0.1:1' }) });
   }
 
-  const apps = [await serve(esm, cjs, ownBackplane(cjs)), await serve(cjs, esm, ownBackplane(esm))];
+  const apps = [await serve(esm, cjs, ownBackplane(cjsBackplane)), await serve(cjs, esm, ownBackplane(esmBackplane))];
   const [first, second] = apps;
   assert.ok(first && second);
   // Each handler returns subscriptions of the other application, and with it of the other build.

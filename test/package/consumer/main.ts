@@ -8,6 +8,7 @@ import { type AddressInfo } from 'node:net';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Sse, SseClient, SseConnection, SseModule, type SseEventInit } from 'nestjs-event-stream';
+import { SseBackplane, type SseTimedBackplane } from 'nestjs-event-stream/backplane';
 import { RedisBackplane, type SseRedisOptions } from 'nestjs-event-stream/redis';
 import { backplaneContract } from 'nestjs-event-stream/testing';
 import { from, type Observable } from 'rxjs';
@@ -50,7 +51,9 @@ async function main(): Promise<void> {
 
   // The other entries resolve, for the compiler and for Node. Nothing is connected before it is needed.
   const options: Partial<SseRedisOptions> = { url: 'redis://127.0.0.1:1' };
-  await new RedisBackplane(options).close();
+  const backplane: SseBackplane & SseTimedBackplane = new RedisBackplane(options);
+  await backplane.close();
+  assert.equal(typeof SseBackplane, 'function');
   assert.equal(typeof backplaneContract, 'function');
   console.log('ok');
 }

@@ -1,0 +1,16 @@
+export type {
+  SseIdempotentBackplane,
+  SseObservableBackplane,
+  SseProducingBackplane,
+  SseSignallingBackplane,
+  SseTimedBackplane,
+} from './abilities.js';
+export {
+  SseBackplane,
+  type SseBackplaneEntry,
+  type SseBackplaneEvent,
+  type SseBackplaneListener,
+  type SseBackplanePage,
+  type SseBackplaneSubscription,
+  type SsePublishSettings,
+} from './backplane.js';
