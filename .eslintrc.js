@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 
 const ground = ['protocol'];
 const values = ['source', 'log', 'backplane'];
-const engine = ['channel', 'connection'];
+const engine = ['broadcaster', 'subscription', 'replay', 'channel', 'connection'];
 const edge = ['http', 'lifecycle', 'observability'];
 const nest = [/^@nestjs\/(common|core)(\/|$)/, /^rxjs(\/|$)/, /^reflect-metadata$/];
 
@@ -27,6 +27,12 @@ const layers = {
   backplane: { folders: ground, modules: pureBuiltins, types: streamTypes },
   connection: { folders: [...ground, 'source'], modules: anyBuiltin },
   channel: { folders: [...ground, ...values, 'connection'], modules: anyBuiltin },
+  replay: { folders: [...ground, ...values, 'connection', 'channel'], modules: anyBuiltin },
+  subscription: { folders: [...ground, ...values, 'connection', 'channel', 'replay'], modules: anyBuiltin },
+  broadcaster: {
+    folders: [...ground, ...values, 'connection', 'channel', 'replay', 'subscription'],
+    modules: anyBuiltin,
+  },
   http: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   lifecycle: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   observability: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },

@@ -8,20 +8,20 @@ export {
   type SseEventOf,
   type SseStoredEventOf,
 } from './channel/define-channel.js';
-export type { SseTags } from './channel/kick-message.js';
-export type { SseDisconnectOptions } from './channel/kicks.js';
-export type { SseProduction } from './channel/production.js';
-export type { SseProduceOptions } from './channel/productions.js';
-export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './channel/sse-broadcaster.js';
-export type { SseFrom } from './channel/place.js';
-export type { SseSubscription } from './channel/sse-subscription.js';
+export type { SseTags } from './broadcaster/kick-message.js';
+export type { SseDisconnectOptions } from './broadcaster/kicks.js';
+export type { SseProduction } from './broadcaster/production.js';
+export type { SseProduceOptions } from './broadcaster/productions.js';
+export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './broadcaster/sse-broadcaster.js';
+export type { SseFrom } from './replay/channel-cursor.js';
+export type { SseSubscription } from './subscription/sse-subscription.js';
 export type { SseStoredEvent } from './channel/stored-event.js';
 export type {
   SseJoinOptions,
   SseSharedSnapshot,
   SseSnapshotLoader,
   SseSubscribeOptions,
-} from './channel/subscription-options.js';
+} from './subscription/subscription-options.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseOverflow, SsePingOptions } from './connection/connection-options.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';

@@ -1,7 +1,7 @@
 import { Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
-import { SseBroadcaster } from './channel/sse-broadcaster.js';
+import { SseBroadcaster } from './broadcaster/sse-broadcaster.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { SseConnections } from './connection/sse-connections.js';
 import { StreamRoutes } from './http/stream-routes.js';

@@ -10,7 +10,7 @@ import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
 import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import type { ChannelSettings } from './channel-options.js';
-import { LogSlices } from './log-slices.js';
+import { LogSlices } from '../log/log-slices.js';
 import { hashChannel } from './position-vector.js';
 import { KEPT_WHOLE, readFrame, storedFrame } from './stored-event.js';
 

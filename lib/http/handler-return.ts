@@ -1,4 +1,4 @@
-import type { SseSubscription } from '../channel/sse-subscription.js';
+import type { SseSubscription } from '../subscription/sse-subscription.js';
 import type { SseJsonAnswer, SseResponse } from './sse-response.js';
 
 /**

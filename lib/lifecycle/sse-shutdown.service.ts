@@ -1,5 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
-import type { SseBroadcaster } from '../channel/sse-broadcaster.js';
+import type { SseBroadcaster } from '../broadcaster/sse-broadcaster.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';

@@ -4,14 +4,14 @@ import { endCompleted, endWithFailure, type StreamEnd } from '../connection/stre
 import { isThenable } from '../source/thenable.js';
 import { CatchUp } from './catch-up.js';
 import { ChannelChanges } from './channel-changes.js';
-import type { ChannelSet } from './channel-set.js';
-import type { ChannelWatcher } from './channel.js';
-import { Delivery } from './delivery.js';
-import type { LiveGroup, LiveReader } from './live-group.js';
-import type { PatientStream } from './patient-reader.js';
-import { Place, type Limit, type SseFrom } from './place.js';
-import type { PacedReader } from './replay-pace.js';
-import type { ReplayResources } from './replay-resources.js';
+import type { ChannelSet } from '../channel/channel-set.js';
+import type { ChannelWatcher } from '../channel/channel.js';
+import { Delivery } from './final-delivery.js';
+import type { LiveGroup, LiveReader } from '../channel/live-group.js';
+import type { PatientStream } from '../replay/store-reader.js';
+import { Place, type Limit, type SseFrom } from '../replay/channel-cursor.js';
+import type { PacedReader } from '../replay/replay-pace.js';
+import type { ReplayResources } from '../replay/replay-resources.js';
 import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionOutput } from './subscription-output.js';
 

@@ -2,13 +2,13 @@ import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
-import type { LogSlice } from './log-slices.js';
-import { OwnText } from './own-text.js';
-import type { Place } from './place.js';
-import type { ReplayPace } from './replay-pace.js';
-import type { SnapshotLoad } from './snapshot-loads.js';
-import type { StorePage } from './store-pages.js';
-import type { SseStoredEvent } from './stored-event.js';
+import type { LogSlice } from '../log/log-slices.js';
+import { OwnText } from './subscription-encoder.js';
+import type { Place } from '../replay/channel-cursor.js';
+import type { ReplayPace } from '../replay/replay-pace.js';
+import type { SnapshotLoad } from '../replay/snapshot-loads.js';
+import type { StorePage } from '../replay/store-pages.js';
+import type { SseStoredEvent } from '../channel/stored-event.js';
 
 /** How many events a filter is asked about before the time is looked at. */
 const FILTERED_AT_ONCE = 32;

@@ -1,5 +1,5 @@
-import type { Limit, Place } from './place.js';
-import type { StoreHead } from './store-head.js';
+import type { Limit, Place } from '../replay/channel-cursor.js';
+import type { StoreHead } from '../replay/store-heads.js';
 
 /**
  * How long what was published before an end may take to reach the client, in milliseconds: as long as the grace of a

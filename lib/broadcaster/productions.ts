@@ -8,10 +8,10 @@ import { SseError } from '../protocol/sse-error.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
-import { settingsOf, type ChannelOptions } from './channel-options.js';
-import { insist } from './insist.js';
+import { settingsOf, type ChannelOptions } from '../channel/channel-options.js';
+import { insist } from './retry-while-unavailable.js';
 import { ProductionRun, SseProduction } from './production.js';
-import { KEPT_WHOLE, toStored } from './stored-event.js';
+import { KEPT_WHOLE, toStored } from '../channel/stored-event.js';
 
 /** What one production decides. */
 export interface SseProduceOptions {

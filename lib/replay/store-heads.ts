@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
-import type { Channel, ChannelWatcher } from './channel.js';
-import type { Limit } from './place.js';
+import type { Channel, ChannelWatcher } from '../channel/channel.js';
+import type { Limit } from './channel-cursor.js';
 
 /** What is asked of the store at a time, in entries and bytes: only the positions are looked at. */
 const PAGE_ENTRIES = 100;

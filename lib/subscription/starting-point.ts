@@ -1,9 +1,9 @@
 import { isTimed } from '../backplane/abilities.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import type { PatientStream } from './patient-reader.js';
-import type { Place } from './place.js';
-import { parseResume } from './position-vector.js';
-import type { ReplayResources } from './replay-resources.js';
+import type { PatientStream } from '../replay/store-reader.js';
+import type { Place } from '../replay/channel-cursor.js';
+import { parseResume } from '../channel/position-vector.js';
+import type { ReplayResources } from '../replay/replay-resources.js';
 
 /** How a client begins. */
 export interface Beginning {

@@ -2,9 +2,9 @@ import { FEED, type SharedSource } from '../connection/shared-source.js';
 import type { Connection } from '../connection/connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
 import { SseError } from '../protocol/sse-error.js';
-import { checkChannelName } from './channel-name.js';
-import type { ChannelSet } from './channel-set.js';
-import type { ReplayResources } from './replay-resources.js';
+import { checkChannelName } from '../channel/channel-name.js';
+import type { ChannelSet } from '../channel/channel-set.js';
+import type { ReplayResources } from '../replay/replay-resources.js';
 import { checkChannelCount, checkFrom, type SseJoinOptions, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionFeed } from './subscription-feed.js';
 

@@ -1,5 +1,5 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
-import type { Channel, LateReader } from './channel.js';
+import type { Channel, LateReader } from '../channel/channel.js';
 
 /**
  * Where a reader begins in a channel that its client's id says nothing of: with what comes; with the oldest event that is

@@ -1,12 +1,12 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection } from '../connection/connection.js';
-import type { PatientStream } from './patient-reader.js';
-import type { Place } from './place.js';
-import type { ReplayResources } from './replay-resources.js';
-import type { SnapshotLoad, SnapshotPlan } from './snapshot-loads.js';
+import type { PatientStream } from '../replay/store-reader.js';
+import type { Place } from '../replay/channel-cursor.js';
+import type { ReplayResources } from '../replay/replay-resources.js';
+import type { SnapshotLoad, SnapshotPlan } from '../replay/snapshot-loads.js';
 import { beginAt, startFresh } from './starting-point.js';
-import type { StorePage } from './store-pages.js';
+import type { StorePage } from '../replay/store-pages.js';
 import type { SubscriptionOutput } from './subscription-output.js';
 
 /**

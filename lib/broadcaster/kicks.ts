@@ -9,7 +9,7 @@ import type { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import { formatKick, hasTags, parseKick, type KickMessage, type SseTags } from './kick-message.js';
 import { OpeningKicks } from './opening-kicks.js';
-import { toStored } from './stored-event.js';
+import { toStored } from '../channel/stored-event.js';
 
 /** What a kicked client is told. */
 export interface SseDisconnectOptions {

@@ -7,27 +7,33 @@ import type { SseSerialize } from '../protocol/encoder.js';
 import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
-import { checkChannelName } from './channel-name.js';
-import type { ChannelOptions } from './channel-options.js';
-import { ChannelSet } from './channel-set.js';
-import type { SseChannel, SseChannelRef, SseEventMap, SseEventOf, SseStoredEventOf } from './define-channel.js';
+import { checkChannelName } from '../channel/channel-name.js';
+import type { ChannelOptions } from '../channel/channel-options.js';
+import { ChannelSet } from '../channel/channel-set.js';
+import type {
+  SseChannel,
+  SseChannelRef,
+  SseEventMap,
+  SseEventOf,
+  SseStoredEventOf,
+} from '../channel/define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { Memberships } from './memberships.js';
 import type { SseProduction } from './production.js';
 import { Productions, type SseProduceOptions } from './productions.js';
-import { ReplayResources } from './replay-resources.js';
-import { readLog, readLogInTurns, readStore } from './read-kept.js';
-import { SseSubscription } from './sse-subscription.js';
-import { readFrame, toStored, type SseStoredEvent } from './stored-event.js';
+import { ReplayResources } from '../replay/replay-resources.js';
+import { readLog, readLogInTurns, readStore } from '../channel/channel-history.js';
+import { SseSubscription } from '../subscription/sse-subscription.js';
+import { readFrame, toStored, type SseStoredEvent } from '../channel/stored-event.js';
 import {
   checkChannelCount,
   resolveFrom,
   resolveSnapshot,
   type SseJoinOptions,
   type SseSubscribeOptions,
-} from './subscription-options.js';
-import type { SubscriptionFeed } from './subscription-feed.js';
+} from '../subscription/subscription-options.js';
+import type { SubscriptionFeed } from '../subscription/subscription-feed.js';
 
 /** The first events of a channel, with room for what else a life begins with. */
 const EXISTS_PAGE = 10;

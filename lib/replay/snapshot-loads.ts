@@ -3,8 +3,8 @@ import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { WireText } from '../protocol/wire-text.js';
-import type { Channel, LateReader } from './channel.js';
-import type { Place } from './place.js';
+import type { Channel, LateReader } from '../channel/channel.js';
+import type { Place } from './channel-cursor.js';
 
 /** How the state is made that a client starts from. */
 export interface SnapshotPlan {

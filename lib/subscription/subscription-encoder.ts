@@ -4,9 +4,9 @@ import type { Frame } from '../protocol/frame.js';
 import type { LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { isThenable } from '../source/thenable.js';
-import type { Place } from './place.js';
-import { formatVector } from './position-vector.js';
-import { readFrame, type SseStoredEvent } from './stored-event.js';
+import type { Place } from '../replay/channel-cursor.js';
+import { formatVector } from '../channel/position-vector.js';
+import { readFrame, type SseStoredEvent } from '../channel/stored-event.js';
 
 /** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
 const EXCLUDED_EVENTS = 100;

@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { SseError } from '../protocol/sse-error.js';
-import { PatientReader } from './patient-reader.js';
+import { PatientReader } from './store-reader.js';
 
 const away = () => new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
 

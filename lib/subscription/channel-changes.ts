@@ -1,6 +1,6 @@
 import type { CatchUp } from './catch-up.js';
-import type { ChannelWatcher } from './channel.js';
-import type { Place } from './place.js';
+import type { ChannelWatcher } from '../channel/channel.js';
+import type { Place } from '../replay/channel-cursor.js';
 
 /** A channel that is to be added or taken away as soon as nothing is on its way. */
 type Change =

@@ -2,10 +2,10 @@ import type { SseBackplane, SseBackplaneEntry } from '../backplane/backplane.js'
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
-import type { LogSlice } from './log-slices.js';
-import type { PatientReader, PatientStream } from './patient-reader.js';
+import type { LogSlice } from '../log/log-slices.js';
+import type { PatientReader, PatientStream } from './store-reader.js';
 import type { ReplayPace } from './replay-pace.js';
-import { storedFrame } from './stored-event.js';
+import { storedFrame } from '../channel/stored-event.js';
 
 /** Entries asked of the backplane at a time. */
 const PAGE_ENTRIES = 250;

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { isSignalling } from '../backplane/abilities.js';
 import type { SseBackplane } from '../backplane/backplane.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { checkChannelName } from './channel-name.js';
-import type { ChannelSet } from './channel-set.js';
+import { checkChannelName } from '../channel/channel-name.js';
+import type { ChannelSet } from '../channel/channel-set.js';
 import { checkTags, hasTags, type SseTags } from './kick-message.js';
-import type { SseFrom } from './place.js';
-import { checkFrom } from './subscription-options.js';
-import { SubscriptionFeed } from './subscription-feed.js';
+import type { SseFrom } from '../replay/channel-cursor.js';
+import { checkFrom } from '../subscription/subscription-options.js';
+import { SubscriptionFeed } from '../subscription/subscription-feed.js';
 
 /** Changes that are remembered for connections that were opening when they came. */
 const MAX_REMEMBERED = 1_000;

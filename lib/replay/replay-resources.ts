@@ -1,8 +1,8 @@
 import type { SseBackplane } from '../backplane/backplane.js';
-import { PatientReader } from './patient-reader.js';
+import { PatientReader } from './store-reader.js';
 import { ReplayPace } from './replay-pace.js';
 import { SnapshotLoads } from './snapshot-loads.js';
-import { StoreHead } from './store-head.js';
+import { StoreHead } from './store-heads.js';
 import { StorePages } from './store-pages.js';
 
 /**

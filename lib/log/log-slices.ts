@@ -1,5 +1,5 @@
 import { WireText } from '../protocol/wire-text.js';
-import type { EventLog } from '../log/event-log.js';
+import type { EventLog } from './event-log.js';
 
 /** Events that follow each other in a channel, as bytes that all readers at their beginning write. */
 export interface LogSlice {

@@ -1,10 +1,10 @@
 import type { SseConnection } from '../connection/sse-connection.js';
 import { functionOption, integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
 import { SseError } from '../protocol/sse-error.js';
-import type { SseChannelRef, SseEventOf, SseStoredEventOf } from './define-channel.js';
-import type { SseFrom } from './place.js';
-import { MAX_CHANNELS } from './position-vector.js';
-import type { SnapshotPlan } from './snapshot-loads.js';
+import type { SseChannelRef, SseEventOf, SseStoredEventOf } from '../channel/define-channel.js';
+import type { SseFrom } from '../replay/channel-cursor.js';
+import { MAX_CHANNELS } from '../channel/position-vector.js';
+import type { SnapshotPlan } from '../replay/snapshot-loads.js';
 
 const FROM = "'live', 'earliest', { position: id }, or { time } in milliseconds since 1970 or as a Date";
 
