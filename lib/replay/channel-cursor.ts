@@ -1,5 +1,6 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Channel, LateReader } from '../channel/channel.js';
+import type { StorePage } from './store-pages.js';
 
 /**
  * Where a reader begins in a channel that its client's id says nothing of: with what comes; with the oldest event that is
@@ -32,6 +33,8 @@ export class Place implements LateReader {
   gap: SseGapReason | undefined;
   /** The reader is not in the log: it reads from the store until it is. */
   isRefilling = false;
+  /** What was read from the store, and waits for the reader's turn. */
+  page: StorePage | undefined;
   /** Where the log ended when the store was asked last, and had no more. */
   askedAt: number | undefined;
   /** Nothing from here on is for this reader: its connection ends when it has all before. */

@@ -1,4 +1,4 @@
-import type { SseBackplane, SseBackplaneEntry } from '../backplane/backplane.js';
+import type { SseBackplane, SseBackplaneEntry, SseBackplanePage } from '../backplane/backplane.js';
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
@@ -19,6 +19,8 @@ const KEPT_MS = 2_000;
 
 /** What follows a position in the store. */
 export interface StorePage extends LogSlice {
+  /** The position that it follows; `undefined`: it is the oldest. */
+  readonly after: string | undefined;
   readonly entries: readonly { readonly position: string; readonly frame: Frame }[];
   /** The position before the first entry, as far as the store knows it. */
   readonly before: string | undefined;
@@ -112,7 +114,7 @@ export class StorePages {
     try {
       const found = await this.reader.read(asking, channel, after, PAGE_ENTRIES, this.pace.sliceBytes);
       if (!found) return undefined;
-      const page = pageOf(found.entries, found.gap, found.isTrimmed === true);
+      const page = pageOf(after, found);
       // The oldest page is another one as soon as a new life begins: who comes then must not read the life before.
       if (page.events > 0 && after !== undefined) this.keep(key, page);
       return page;
@@ -154,7 +156,7 @@ function keyOf(channel: string, after: string | undefined): string {
   return `${channel}\n${after ?? ''}`;
 }
 
-function pageOf(found: readonly SseBackplaneEntry[], gap: SseGapReason | undefined, isTrimmed: boolean): StorePage {
+function pageOf(after: string | undefined, { entries: found, gap, isTrimmed = false }: SseBackplanePage): StorePage {
   const entries: { position: string; frame: Frame }[] = [];
   for (const { position, event } of found) {
     const frame = frameOf(event, position);
@@ -163,6 +165,7 @@ function pageOf(found: readonly SseBackplaneEntry[], gap: SseGapReason | undefin
   }
   const isBroken = entries.length === 0 && found.length > 0;
   return {
+    after,
     entries,
     before: found[0]?.previous,
     gap: isBroken ? 'store_lost' : gap,

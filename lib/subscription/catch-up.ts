@@ -1,6 +1,7 @@
 import type { SseGapReason } from '../backplane/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection } from '../connection/connection.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
 import type { PatientStream } from '../replay/store-reader.js';
 import type { Place } from '../replay/channel-cursor.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
@@ -24,6 +25,8 @@ export type Halt = 'done' | 'paused' | 'turn' | Promise<void>;
 export class CatchUp {
   /** A snapshot is to be sent before anything newer. */
   isSnapshotDue = false;
+  /** The snapshot that was made, and waits for the reader's turn. */
+  private made: { readonly load: SnapshotLoad; readonly state: SseEventInit } | undefined;
   /** A snapshot was sent, and what came while it was made was not. */
   private isBehindSnapshot = false;
   /** The log keeps what comes for this reader. */
@@ -66,6 +69,16 @@ export class CatchUp {
     this.places = [...this.places, place];
     if (this.isLate) place.channel.keepFor(place);
     return startFresh(place, this.replay, this.stream)?.then(() => this.tellPosition());
+  }
+
+  /** Sends the snapshot that was made for this reader. @returns whether it had time to */
+  sendMade(): boolean {
+    const { made } = this;
+    if (!made) return true;
+    if (!this.replay.pace.hasTime) return false;
+    this.made = undefined;
+    this.output.sendState(made.load, made.state);
+    return true;
   }
 
   /** Moves on as far as the socket has room. */
@@ -145,10 +158,12 @@ export class CatchUp {
   /** @returns nothing when it goes on at once */
   private refill(place: Place): Halt | undefined {
     const { channel } = place;
+    const read = place.page;
+    place.page = undefined;
     if (place.findInLog()) return undefined;
     // What is read has to be kept until there is room: as long as there is none, it stays in the store.
     if (!this.connection.isWritable) return 'paused';
-    const page = this.replay.pages.find(channel.name, place.position);
+    const page = read?.after === place.position ? read : this.replay.pages.find(channel.name, place.position);
     if (page) {
       this.take(place, page);
       return this.hasRoom ? undefined : 'paused';
@@ -164,7 +179,8 @@ export class CatchUp {
     const page = await this.replay.pages.read(this.stream, channel.name, position);
     if (this.stream.isStopped || !page) return;
     if (page.gap !== undefined) place.miss(page.gap);
-    else if (page.events > 0) this.take(place, page);
+    // All who waited for it go on now: each when it is its turn.
+    else if (page.events > 0) place.page = page;
     // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
     else if (page.isTrimmed) place.miss('trimmed');
     else if (position === undefined) place.startAt(next);
@@ -218,7 +234,7 @@ export class CatchUp {
     }
     this.keep();
     this.isBehindSnapshot = true;
-    const state = await load.state;
-    if (!this.stream.isStopped) this.output.sendState(load, state);
+    // All who wait for it go on at once: each sends it when it is its turn.
+    this.made = { load, state: await load.state };
   }
 }

@@ -212,6 +212,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   }
 
   private move(): void {
+    // First: the positions that are told next are behind it.
+    if (!this.catchUp.sendMade()) return this.defer();
     if (this.hasChanges && !this.delivery) this.makeChanges();
     if (!this.hasBegun && !this.begin()) return;
     if (!this.is('moving')) return;

@@ -1,10 +1,12 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { Sse, SseBroadcaster, SseModule, type SseModuleOptions } from '../../lib/index.js';
+import { Connection } from '../../lib/connection/connection.js';
+import { Sse, SseBroadcaster, SseConnections, SseModule, type SseModuleOptions } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';
-import { GatedBackplane } from './gates.js';
+import { Gate, GatedBackplane } from './gates.js';
 
 const EVENTS = 100_000;
 
@@ -14,9 +16,11 @@ class Turns {
   between = 0;
   private isOver = false;
 
+  constructor(private readonly last = EVENTS) {}
+
   note(): void {
     if (this.calls++ === 0) this.count();
-    if (this.calls === EVENTS) this.isOver = true;
+    if (this.calls === this.last) this.isOver = true;
   }
 
   private count(): void {
@@ -86,5 +90,83 @@ describe.each([
     isOver = true;
     expect(events).toHaveLength(10_000);
     expect(others).toBeGreaterThan(1);
+  });
+});
+
+/** Clients that wait for one answer. Each write takes half a millisecond, so that what a turn may take is four of them. */
+describe('what many clients wait for', () => {
+  const CLIENTS = 100;
+  const WRITE_MS = 0.5;
+  let running: Running;
+  let backplane: GatedBackplane;
+  let state: Gate;
+
+  @Controller()
+  class Waited {
+    constructor(private readonly broadcaster: SseBroadcaster) {}
+    @Sse('page') page() {
+      return this.broadcaster.subscribe('a');
+    }
+    @Sse('snapshot') snapshot() {
+      const load = async () => {
+        await state.pass();
+        return { data: 'state' };
+      };
+      return this.broadcaster.subscribe('a', { snapshot: { load, key: 'all' } });
+    }
+  }
+
+  beforeEach(async () => {
+    state = new Gate();
+    backplane = new GatedBackplane();
+    backplane.ready.open();
+    running = await start(platforms[0]!, {
+      imports: [SseModule.forRoot({ ping: false, backplane, history: { maxEvents: 1 } })],
+      controllers: [Waited],
+    });
+  });
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await running.app.close();
+  });
+
+  /** Counts the turns that others have between the first and the last write. */
+  const slowWrites = () => {
+    turns = new Turns(CLIENTS);
+    const { writeShared } = Connection.prototype;
+    jest.spyOn(Connection.prototype, 'writeShared').mockImplementation(function (this: Connection, ...args) {
+      for (const end = performance.now() + WRITE_MS; performance.now() < end;);
+      turns.note();
+      writeShared.apply(this, args);
+    });
+  };
+
+  it('is written in turns when it is a page of the store', async () => {
+    const broadcaster = running.app.get(SseBroadcaster);
+    const { id } = await broadcaster.publish('a', 0);
+    for (let n = 1; n < 10; n++) await broadcaster.publish('a', n);
+    const clients = Array.from({ length: CLIENTS }, () => open(running, '/page', { headers: { 'last-event-id': id } }));
+    await until(() => running.app.get(SseConnections).size === CLIENTS, 'all have arrived');
+    slowWrites();
+    backplane.reading.open();
+    for (const client of await Promise.all(clients)) {
+      expect((await client.events(9)).at(-1)!.data).toBe('9');
+      client.leave();
+    }
+    expect(turns.calls).toBe(CLIENTS);
+    expect(turns.between).toBeGreaterThan(CLIENTS / 10);
+  });
+
+  it('is written in turns when it is a snapshot', async () => {
+    const clients = Array.from({ length: CLIENTS }, () => open(running, '/snapshot'));
+    await until(() => running.app.get(SseConnections).size === CLIENTS && state.arrived === 1, 'all have arrived');
+    slowWrites();
+    state.open();
+    for (const client of await Promise.all(clients)) {
+      expect((await client.event())?.data).toBe('state');
+      client.leave();
+    }
+    expect(turns.calls).toBe(CLIENTS);
+    expect(turns.between).toBeGreaterThan(CLIENTS / 10);
   });
 });
