@@ -52,7 +52,7 @@ const configuration = (listen: string, app: string) => `
     location /heedless/ { proxy_pass ${app}/; proxy_ignore_headers Vary; }
   }`;
 
-// Why the README advises against a shared cache: it can replay, and not fan out.
+// Why docs/PROXIES.md advises against a shared cache: it can replay, and not fan out.
 describeWith('nginx', 'nginx with proxy_cache', (path) => {
   describe.each(platforms.slice(0, 2))('before an application on $name', (platform) => {
     let running: Running;

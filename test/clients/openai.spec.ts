@@ -44,7 +44,7 @@ class CompletionsController {
   }
 }
 
-// The SDK asks for `Accept: application/json` whether it streams or not, and its route is the one of the README.
+// The SDK asks for `Accept: application/json` whether it streams or not, and its route is the one of docs/LLM.md.
 describe.each(platforms.filter(({ http2 }) => !http2))('the openai package, on $name', (platform) => {
   let running: Running;
   let client: OpenAI;

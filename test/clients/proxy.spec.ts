@@ -17,7 +17,7 @@ class Upstream {
 
 let upstream: Running;
 
-// As the README has it.
+// As docs/SOURCES.md has it.
 @Controller()
 class Proxy {
   @Sse('proxy')

@@ -87,7 +87,7 @@ function foreignModulesOf(entry: string): string[] {
 describe('the tarball', () => {
   it('holds the two builds and the papers, nothing else', () => {
     const wanted =
-      /^(package\.json|LICENSE|README\.md|ARCHITECTURE\.md|CHANGELOG\.md|dist\/cjs\/package\.json|docs\/[A-Z]+\.md)$/;
+      /^(package\.json|LICENSE|README\.md|ARCHITECTURE\.md|CHANGELOG\.md|dist\/cjs\/package\.json|docs\/[A-Z-]+\.md)$/;
     const built = /^dist\/(esm|cjs)\/(?!.*\.spec\.)[^.][a-z0-9/.-]*\.(js|js\.map|d\.ts)$/;
     expect(files.filter((file) => !wanted.test(file) && !built.test(file))).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'docs/MOVING.md', 'dist/cjs/package.json']));

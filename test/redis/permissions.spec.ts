@@ -29,7 +29,7 @@ class Feed {
 
 /** The user of the paper, word for word. */
 function documented(): string[] {
-  const paper = readFileSync(join(process.cwd(), 'docs/BACKPLANE.md'), 'utf8');
+  const paper = readFileSync(join(process.cwd(), 'docs/NODES.md'), 'utf8');
   const [line] = /^ACL SETUSER app .*$/m.exec(paper) ?? [];
   return line!.split(' ');
 }

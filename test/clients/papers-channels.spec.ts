@@ -31,8 +31,8 @@ class Feeds {
   }
 }
 
-// What the README says of channels. Each paragraph has a sentence here; the oracles are in test/channels.
-describe.each(platforms.slice(0, 1))('what the README says of channels, on $name', (platform) => {
+// What docs/CHANNELS.md says. Each paragraph has a sentence here; the oracles are in test/channels.
+describe.each(platforms.slice(0, 1))('what docs/CHANNELS.md says, on $name', (platform) => {
   let running: Running;
   let broadcaster: SseBroadcaster;
   const clients: Client[] = [];
