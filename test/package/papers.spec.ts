@@ -1,0 +1,44 @@
+import { compile } from '../support/paper-code.js';
+import { blocksOf, complaintOf, isShipped, linksOf, manuals, paper, papers, targetOf } from '../support/papers.js';
+
+describe('the papers', () => {
+  it('have links that lead to a file and to a heading of it', () => {
+    const links = papers.flatMap((from) => linksOf(from).map((link) => ({ from, link })));
+    expect(links.map(({ from, link }) => complaintOf(from, link)).filter(Boolean)).toEqual([]);
+    // A pattern that finds no links finds nothing wrong with them.
+    expect(links.length).toBeGreaterThan(20);
+  });
+
+  it('that npm ships lead to what it ships', () => {
+    const astray = papers
+      .filter(({ name }) => isShipped(name))
+      .flatMap((from) => linksOf(from).map((link) => `${from.name}: ${targetOf(from, link)}`))
+      .filter((line) => !isShipped(line.slice(line.indexOf(' ') + 1)));
+    expect(astray).toEqual([]);
+  });
+
+  it('in docs/ are all in the table of contents of the README', () => {
+    const readme = paper('README.md');
+    const listed = new Set(linksOf(readme).map((link) => targetOf(readme, link)));
+    expect(manuals.filter(({ name }) => name.startsWith('docs/') && !listed.has(name))).toEqual([]);
+  });
+});
+
+describe('the code in README.md and docs/', () => {
+  const blocks = manuals.flatMap(blocksOf);
+
+  it('names its language', () => {
+    const languages = ['ts', 'js', 'sh', 'nginx', 'html', 'diff', 'text'];
+    expect(blocks.filter(({ language }) => !languages.includes(language))).toEqual([]);
+    for (const { name, text } of manuals) {
+      expect([name, text.match(/^```/gm)?.length ?? 0]).toEqual([name, 2 * blocksOf({ name, text }).length]);
+    }
+  });
+
+  it('compiles against the package', () => {
+    const code = blocks.filter(({ language }) => language === 'ts');
+    // That this one is found wrong proves that the compiler sees the others.
+    const wrong = { place: 'wrong', language: 'ts', code: 'new SseQueue({ size: 1 });' };
+    expect(compile([...code, wrong])).toEqual([expect.stringMatching(/^wrong: .*'size' does not exist/)]);
+  });
+});

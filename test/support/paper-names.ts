@@ -1,0 +1,51 @@
+// What a reader's application has: names that blocks of the papers use, and that are nobody's to import.
+import { createParamDecorator, type INestApplication } from '@nestjs/common';
+import { SseBackplane } from '../../lib/backplane/backplane.js';
+import type { SseBroadcaster, SseConnections } from '../../lib/index.js';
+
+export class User {
+  readonly id!: string;
+  readonly tenant!: string;
+}
+export class Order {
+  readonly id!: string;
+  readonly total!: number;
+}
+export class PromptDto {
+  readonly prompt!: string;
+}
+export class ChatDto {
+  readonly stream?: boolean;
+  readonly messages!: readonly object[];
+}
+export class Llm {
+  declare readonly stream: (prompt: string | PromptDto, signal?: AbortSignal) => AsyncIterable<{ data: object }>;
+  declare readonly tokens: (messages: readonly object[]) => AsyncIterable<{ data: object }>;
+  declare readonly complete: (messages: readonly object[]) => Promise<object>;
+}
+export class ConfigService {
+  declare readonly get: (name: string) => string;
+}
+export class AppModule {}
+export declare class MyBackplane extends SseBackplane {
+  readonly retains: boolean;
+  publish: SseBackplane['publish'];
+  subscribe: SseBackplane['subscribe'];
+  read: SseBackplane['read'];
+  close: SseBackplane['close'];
+}
+
+export const CurrentUser = createParamDecorator(() => undefined);
+export declare function startTestApp(): Promise<INestApplication>;
+
+/** What is injected into controllers. */
+export interface Services {
+  readonly broadcaster: SseBroadcaster;
+  readonly connections: SseConnections;
+  readonly llm: Llm;
+  readonly online: Set<string>;
+  readonly jobs: { run(file: string, onPercent: (percent: number) => Promise<boolean>): Promise<void> };
+  readonly orders: { all(tenant?: string): Promise<Order[]> };
+  readonly quotes: { of(symbol: string): AsyncIterable<number> };
+  log(message: unknown): void;
+}
