@@ -12,8 +12,8 @@ const part = process.env.TEST_PART ?? 'all';
 const longSpecs = [
   'test/browser/',
   'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
-  'test/hardening/(backpressure|delivery|leaks|replays|shutdown)\\.',
-  'test/redis/(cluster-faults|cluster-nodes|faults|nodes)\\.',
+  'test/hardening/(backpressure|delivery|ends|leaks|replays|shutdown)\\.',
+  'test/redis/(cluster-.+|connections|faults|leases|nodes|reads|rollback|silence-check|unreadable)\\.',
 ];
 
 /** On Nest 11 the short part is where the majors and module formats differ: how a response is taken over from Nest. */
@@ -21,8 +21,8 @@ const longOnNest11 = [
   'test/e2e/(?!(channels|exception-filters|guards-and-pipes|module|parameters|scopes|shutdown|takeover)\\.)',
 ];
 
-/** In both parts: `short` compares a part of the cases, `long` all of them. */
-const inBoth = 'test/e2e/parity';
+/** In both parts: `short` has a part of the cases, `long` all of them. They know by the global `isShort`. */
+const inBoth = 'test/(clients/event-source|conformance/round-trip|e2e/parity)';
 
 /** Patterns that leave out what belongs to the other part. */
 function otherPart(long) {

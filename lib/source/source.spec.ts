@@ -380,9 +380,7 @@ describe.each(kinds)('$name as a source', ({ make, pushes }) => {
       await quiet();
       return [it, new WeakRef<object>(sink), new WeakRef(handed)] as const;
     })();
-    for (const ref of refs) {
-      await collected(ref);
-    }
+    await collected(refs);
     expect(source).toBeDefined();
   });
 });
@@ -390,12 +388,12 @@ describe.each(kinds)('$name as a source', ({ make, pushes }) => {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-async function collected(ref: WeakRef<object>): Promise<void> {
+async function collected(refs: readonly WeakRef<object>[]): Promise<void> {
   for (let i = 0; i < 20; i += 1) {
     // A WeakRef keeps its target until the turn in which it was made or read is over.
     await turn();
     collectGarbage();
-    if (ref.deref() === undefined) {
+    if (refs.every((ref) => ref.deref() === undefined)) {
       return;
     }
   }

@@ -2,7 +2,7 @@ import type { SseBackplaneEntry, SseBackplaneListener, SseBackplaneSubscription 
 import type { SseGapReason } from '../backplane/gap-reason.js';
 
 /** A broken backplane must fail a case, not hang the run. In milliseconds; the slowest broker answers in less. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /**
  * A listener that writes down what it is told, and lets a case wait for it.

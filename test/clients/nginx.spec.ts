@@ -130,7 +130,7 @@ describeWith('nginx', 'nginx with default buffering and proxy_read_timeout 5s', 
       const connections = [...running.app.get(SseConnections)].slice(-2);
       const cut = expect(mute.rest()).rejects.toThrow('aborted');
       // One every 2.1 seconds.
-      await silent.until(({ comments }) => comments.length === 3);
+      await silent.until(({ comments }) => comments.length >= 3);
       expect(performance.now() - startedAt).toBeGreaterThan(6_000);
       await cut;
       expect(mute.text).toBe('');

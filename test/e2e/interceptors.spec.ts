@@ -474,6 +474,7 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
       more.next('more');
       expect(await client.event()).toMatchObject({ data: 'more' });
       expect(running.app.get(SseBroadcaster).subscribers('news')).toBe(0);
+      client.leave();
     });
 
     it('are left when an interceptor has had enough of them, and goes on by itself', async () => {

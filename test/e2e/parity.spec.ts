@@ -9,7 +9,7 @@ import { interceptors } from './parity/interceptors.js';
 import { Ledger } from './parity/ledger.js';
 import { notYet } from './parity/not-yet.js';
 import { decode, observe, type Decoded } from './parity/observe.js';
-import { build, pathOf, places, sourcesOf, type SseDecorator } from './parity/places.js';
+import { build, pathOf, places, placesOn, sourcesOf, type SseDecorator } from './parity/places.js';
 
 declare const nestMajor: 11 | 12;
 
@@ -22,7 +22,7 @@ const seen = new Set<string>();
 // The same controllers and interceptors twice, with Nest's own @Sse() and with ours: what a client sees is the same, but
 // for the rows of a table. A difference without a row fails, and so does a row without a difference.
 describe.each(platforms.filter(({ http2 }) => !http2))("as with Nest's own, on $name", (platform) => {
-  describe.each(places)('an interceptor at %s', (place) => {
+  describe.each(placesOn(platform))('an interceptor at %s', (place) => {
     const ledger = new Ledger();
     let nest: Running;
     let ours: Running;

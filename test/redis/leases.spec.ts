@@ -22,7 +22,8 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
   async function begin(options: { aof?: boolean } = {}): Promise<void> {
     server = await RedisServer.start(path, options);
     link = await TcpProxy.to(server.port);
-    const fast = { publishTimeoutMs: 300, checkIntervalMs: 100, producerTtlMs: 600 };
+    // Seconds: a machine that stands still for less must not look like a node that has died.
+    const fast = { publishTimeoutMs: 2_000, checkIntervalMs: 100, producerTtlMs: 3_000 };
     producer = new RedisBackplane({ url: link.url, ...fast });
     others = [1, 2].map(() => new RedisBackplane({ url: server.url, ...fast }));
     logs = [];

@@ -8,8 +8,11 @@ import { startRedisApp, type RedisApp } from './two-apps.js';
 describeWith('redis-server', 'what is produced into a channel on Redis, by one of two nodes,', (path) => {
   let server: RedisServer;
   let nodes: RedisApp[];
+  /** Resolves when the production has failed: that is logged. */
+  const failed = () => until(() => logged.mock.calls.length > 0, 'the production has failed');
+  let logged: jest.SpyInstance;
   beforeEach(async () => {
-    jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     server = await RedisServer.start(path, { aof: true });
     nodes = await Promise.all([1, 2].map(() => startRedisApp({ url: server.url })));
   });
@@ -84,7 +87,7 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
       'is out of memory for a moment',
       async () => {
         await server.command('CONFIG', 'SET', 'maxmemory', '1');
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        await failed();
         await server.command('CONFIG', 'SET', 'maxmemory', '0');
       },
     ],
@@ -92,7 +95,7 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
       'is killed and comes back',
       async () => {
         await server.kill();
-        await new Promise((resolve) => setTimeout(resolve, 3_000));
+        await failed();
         await server.run();
       },
     ],

@@ -74,7 +74,7 @@ describeWith('redis-server', 'the reads of a Redis backplane', (path) => {
 describeWith('redis-server', 'a Redis that stops answering and comes back', (path) => {
   it('gets what it was not sent yet, although the time of an earlier one was over', async () => {
     const server = await RedisServer.start(path, { aof: true });
-    const node = new RedisBackplane({ url: server.url, publishTimeoutMs: 1_000 });
+    const node = new RedisBackplane({ url: server.url, publishTimeoutMs: 2_000 });
     const outcome = (data: string) =>
       Promise.resolve(node.publish('orders', event(data), settings)).then(
         () => 'stored',
@@ -84,15 +84,16 @@ describeWith('redis-server', 'a Redis that stops answering and comes back', (pat
     await server.kill();
     // Whatever becomes of this one: afterwards it is known that there is no connection.
     await outcome('probe');
-    let isOver = false;
-    const early = outcome('early').finally(() => (isOver = true));
+    let isBack = false;
+    const early = outcome('early');
+    const back = early.then(() => server.run()).finally(() => (isBack = true));
     const late: Promise<string>[] = [];
-    while (!isOver) {
+    while (!isBack) {
       late.push(outcome(`late ${late.length}`));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     expect(await early).toBe('not sent');
-    await server.run();
+    await back;
     const outcomes = await Promise.all(late);
     expect(outcomes.filter((one) => one === 'unknown')).toEqual([]);
     // The time of the first was over, and not that of the last.

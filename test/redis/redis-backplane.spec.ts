@@ -39,7 +39,7 @@ function specs(start: () => Promise<RedisServer | RedisCluster>): void {
   }
 
   function backplane(options: Partial<SseRedisOptions> = {}): RedisBackplane {
-    const made = new RedisBackplane({ ...target(), publishTimeoutMs: 2_000, checkIntervalMs: 300, ...options });
+    const made = new RedisBackplane({ ...target(), publishTimeoutMs: 10_000, checkIntervalMs: 300, ...options });
     open.push(made);
     return made;
   }
@@ -422,7 +422,7 @@ function specs(start: () => Promise<RedisServer | RedisCluster>): void {
   });
 
   it('lets one node produce, says the last words of one that died once, and refuses what it says afterwards', async () => {
-    const [a, b, c] = [backplane({ producerTtlMs: 300 }), backplane({ producerTtlMs: 300 }), backplane()];
+    const [a, b, c] = [backplane({ producerTtlMs: 2_000 }), backplane({ producerTtlMs: 2_000 }), backplane()];
     const channel = fresh();
     const logs = [await listen(b, channel), await listen(c, channel)];
     const words: SseBackplaneEvent[] = [{ kind: 'event', type: 'error', data: 'died' }, { kind: 'end' }];

@@ -61,7 +61,7 @@ export async function startRedisApp(
   redis: Partial<SseRedisOptions>,
   { lateMs = 0, ...options }: SseModuleOptions & { lateMs?: number } = {},
 ): Promise<RedisApp> {
-  const timing = { publishTimeoutMs: 800, checkIntervalMs: 200, producerTtlMs: 600, ...redis };
+  const timing = { publishTimeoutMs: 4_000, checkIntervalMs: 200, producerTtlMs: 3_000, ...redis };
   const backplane = lateMs > 0 ? new LateBackplane(timing, lateMs) : new RedisBackplane(timing);
   const running = await start(platforms[0]!, {
     imports: [SseModule.forRoot({ ping: false, ...options, backplane })],

@@ -3,6 +3,7 @@ import { request as http1Request, type IncomingHttpHeaders } from 'node:http';
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { createGunzip, constants as zlib } from 'node:zlib';
+import { endWithFile } from './client-sockets.js';
 import type { Running } from './platforms.js';
 
 export interface ClientOptions {
@@ -114,6 +115,7 @@ function open1(
     const request = http1Request(url + path, options, (response) => {
       resolve(new Client(response.statusCode ?? 0, response.headers, response, () => request.destroy()));
     });
+    request.on('socket', endWithFile);
     request.on('error', reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
@@ -125,7 +127,7 @@ function open2(
   { method = 'GET', headers = {}, body, signal }: ClientOptions,
 ): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const session: ClientHttp2Session = connect(url);
+    const session: ClientHttp2Session = endWithFile(connect(url));
     session.on('error', reject);
     const stream = session.request(
       { ':method': method, ':path': path, ...withType(headers, body) },

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { endWithFile } from './client-sockets.js';
 
 /** One response as it was on the wire. */
 export interface RawResponse {
@@ -41,7 +42,7 @@ export class RawClient {
       socket.once(tls ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);
     });
-    const client = new RawClient(socket);
+    const client = new RawClient(endWithFile(socket));
     client.send(request);
     return client;
   }

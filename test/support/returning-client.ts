@@ -15,6 +15,8 @@ export class ReturningClient {
   arrivals: number[] = [];
   refusals: number[] = [];
   endings = 0;
+  /** The times that it was told to wait before it comes back. */
+  readonly retries: number[] = [];
   /** Comments so far: pings, and the position at the beginning. */
   comments = 0;
   isOpen = false;
@@ -75,7 +77,7 @@ export class ReturningClient {
         else if (event === 'gap') this.received.push(GAP);
         else this.others.push({ type: event, data });
       },
-      onRetry: (ms) => (this.retryMs = ms),
+      onRetry: (ms) => this.retries.push((this.retryMs = ms)),
       onComment: () => this.comments++,
     });
     response.setEncoding('utf8');

@@ -139,7 +139,10 @@ function curlPeer(url: string): Peer {
       while ((await next()) > 0);
       return { text: Buffer.concat(parts).toString(), isClean: (await exit) === 0 };
     },
-    leave: () => curl.kill('SIGKILL'),
+    leave() {
+      curl.kill('SIGKILL');
+      curl.stdout.destroy();
+    },
   };
 }
 

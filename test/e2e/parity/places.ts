@@ -14,6 +14,7 @@ import {
 import type { Socket } from 'node:net';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { INestApplication } from '@nestjs/common';
+import type { Platform } from '../../support/platforms.js';
 import { interceptors, type InterceptorCase } from './interceptors.js';
 import { runHeader, type Ledger, type Run } from './ledger.js';
 import { finiteSources, sources, type SourceName } from './sources.js';
@@ -29,7 +30,8 @@ export type SseDecorator = (path: string) => MethodDecorator;
 
 declare const isShort: boolean;
 
-const allPlaces = [
+/** Where an interceptor may stand. */
+export const places = [
   'useGlobalInterceptors',
   'APP_INTERCEPTOR',
   'a request-scoped APP_INTERCEPTOR',
@@ -37,10 +39,13 @@ const allPlaces = [
   'the method, above',
   'the method, below',
 ] as const;
-export type Place = (typeof allPlaces)[number];
+export type Place = (typeof places)[number];
 
-/** Where an interceptor may stand. `npm test` takes one that is there for all routes, and one of a single route. */
-export const places: readonly Place[] = isShort ? ['APP_INTERCEPTOR', 'the method, above'] : allPlaces;
+/** Where interceptors are tried on a platform. `npm test` takes one place of each: for all routes, or for a single one. */
+export function placesOn({ name }: Platform): readonly Place[] {
+  if (!isShort) return places;
+  return [name === 'express' ? 'APP_INTERCEPTOR' : 'the method, above'];
+}
 
 export interface Built {
   readonly metadata: ModuleMetadata;
