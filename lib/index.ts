@@ -1,4 +1,4 @@
-export type { SseGapReason } from './backplane/gap-reason.js';
+export type { SseGapReason } from './protocol/gap-reason.js';
 export type { SseChannelRule, SseSlowClient } from './channel/channel-options.js';
 export {
   defineChannel,

@@ -1,5 +1,5 @@
 import type { SseHistoryOptions } from '../protocol/history-limits.js';
-import type { SseGapReason } from './gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 
 /**
  * What is stored of an event: text only, checked already, so that every node makes the same bytes of it.

@@ -10,7 +10,7 @@ import {
   type SsePublishSettings,
 } from './backplane.js';
 import { Beginnings } from './beginnings.js';
-import type { SseGapReason } from './gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import { RandomText } from './random-text.js';
 
 /** Characters of an epoch: lives of a channel that one client may meet are few, so that 36 bits never repeat. */

@@ -4,7 +4,7 @@ import type {
   SseBackplaneListener,
   SseBackplaneSubscription,
 } from '../backplane/backplane.js';
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import { EventLog } from '../log/event-log.js';
 import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';

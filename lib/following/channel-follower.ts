@@ -1,5 +1,5 @@
 import type { SseBackplaneListener } from '../backplane/backplane.js';
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import { isWhole, toBackplaneEntry, type ChannelHead, type ChannelStore, type StoredEntry } from './channel-store.js';
 import { readAfter } from './entry-range.js';
 import type { ChannelNotifications } from './notifications.js';

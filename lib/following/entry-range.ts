@@ -1,4 +1,4 @@
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import type {
   ChannelHead,
   ChannelStore,

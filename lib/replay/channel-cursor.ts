@@ -1,4 +1,4 @@
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import type { Channel, LateReader } from '../channel/channel.js';
 import type { StorePage } from './store-pages.js';
 

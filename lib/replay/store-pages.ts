@@ -1,5 +1,5 @@
 import type { SseBackplane, SseBackplaneEntry, SseBackplanePage } from '../backplane/backplane.js';
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { LogSlice } from '../log/log-slices.js';

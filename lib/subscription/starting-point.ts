@@ -1,5 +1,5 @@
 import { isTimed } from '../backplane/abilities.js';
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 import type { PatientStream } from '../replay/store-reader.js';
 import type { Place } from '../replay/channel-cursor.js';
 import { parseResume } from '../channel/position-vector.js';

@@ -1,5 +1,5 @@
 import type { SseBackplaneEntry, SseBackplaneListener, SseBackplaneSubscription } from '../backplane/backplane.js';
-import type { SseGapReason } from '../backplane/gap-reason.js';
+import type { SseGapReason } from '../protocol/gap-reason.js';
 
 /** A broken backplane must fail a case, not hang the run. In milliseconds; the slowest broker answers in less. */
 const PATIENCE_MS = 30_000;
