@@ -1,6 +1,6 @@
 import { MemoryBackplane } from '../backplane/memory-backplane.js';
 import type { Connection } from '../connection/connection.js';
-import type { SharedBytes } from '../connection/writer.js';
+import type { WireText } from '../protocol/wire-text.js';
 import { resolveChannelOptions } from './channel-options.js';
 import { ChannelSet } from './channel-set.js';
 import type { LiveGroup, LiveReader } from './live-group.js';
@@ -8,7 +8,7 @@ import type { LiveGroup, LiveReader } from './live-group.js';
 /** A reader whose socket takes `room` writes, and which does `then` after each. */
 class Reader implements LiveReader {
   liveIndex = -1;
-  readonly writes: (SharedBytes | string)[] = [];
+  readonly writes: (WireText | string)[] = [];
   events = 0;
   cursors: readonly number[] | undefined;
   then: (() => void) | undefined;
@@ -16,14 +16,13 @@ class Reader implements LiveReader {
   readonly connection: Connection;
 
   constructor(room = Infinity) {
-    const written = (shared: SharedBytes | string, events: number) => {
+    const written = (shared: WireText | string, events: number) => {
       room--;
       this.writes.push(shared);
       this.events += events;
       this.then?.();
     };
     this.connection = {
-      options: { lineEnding: '\n' },
       get isWritable() {
         return room > 0;
       },
@@ -33,7 +32,7 @@ class Reader implements LiveReader {
   }
 
   get text(): string {
-    return this.writes.map((write) => (typeof write === 'string' ? write : write.bytes('\n').toString())).join('');
+    return this.writes.map((write) => (typeof write === 'string' ? write : write.text)).join('');
   }
 
   fellBehind(cursors: readonly number[]): void {
@@ -79,7 +78,7 @@ describe('LiveGroup', () => {
     await nextTick();
     const [full, other] = readers as [Reader, Reader];
     for (const write of [...full.writes, ...other.writes]) {
-      const { length } = typeof write === 'string' ? write : write.bytes('\n');
+      const { length } = typeof write === 'string' ? write : write.text;
       expect(length).toBeLessThan(65_536 + 10_100);
     }
     expect(other.events).toBe(100);

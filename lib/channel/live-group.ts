@@ -158,10 +158,9 @@ export class LiveGroup implements ReadersAtHead {
   private writeOne(text: string, events: number, before: readonly number[], after: readonly number[]): void {
     const reader = this.readers[0]!;
     const { connection } = reader;
-    const { lineEnding } = connection.options;
     const hadRoom = connection.isWritable;
     try {
-      if (hadRoom) connection.writeOwn(lineEnding === '\n' ? text : text.replaceAll('\n', lineEnding), events);
+      if (hadRoom) connection.writeOwn(text, events);
       if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
     } catch (error) {
       this.fail(reader, error);
@@ -182,10 +181,10 @@ export class LiveGroup implements ReadersAtHead {
       for (let number = before[i]!; number < after[i]!; number++) {
         const frame = log.frameAt(number);
         if (channels.length === 1) {
-          text += frame.text('\n');
+          text += frame.text;
         } else {
           heads[i]!.position = log.positionAt(number);
-          text += frame.withId('\n', formatVector(heads));
+          text += frame.withId(formatVector(heads));
         }
       }
     }

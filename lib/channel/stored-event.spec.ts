@@ -47,6 +47,6 @@ describe('a stored event', () => {
   });
 
   it('shows clients nothing of an end but where they are', () => {
-    expect(storedFrame({ kind: 'end' }, 'e-2').text('\n')).toBe('id: e-2\n\n');
+    expect(storedFrame({ kind: 'end' }, 'e-2').text).toBe('id: e-2\n\n');
   });
 });

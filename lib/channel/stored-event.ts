@@ -73,7 +73,7 @@ export function storedFrame(event: SseBackplaneEvent, position: string): Frame {
  * @internal
  */
 export function readFrame(frame: Frame, id: string): SseStoredEvent {
-  return { id, ...linesOf(frame.text('\n')) };
+  return { id, ...linesOf(frame.text) };
 }
 
 function linesOf(text: string): { type: string | undefined; data: string | undefined } {

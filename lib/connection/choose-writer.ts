@@ -1,6 +1,7 @@
 import { ServerResponse } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
 import { Socket } from 'node:net';
+import type { Encoding } from '../protocol/encoding.js';
 import { DirectWriter } from './direct-writer.js';
 import { Http2Writer } from './http2-writer.js';
 import { PlainWriter } from './plain-writer.js';
@@ -11,9 +12,9 @@ import type { Writer } from './writer.js';
  *
  * @internal
  */
-export function chooseWriter(res: ServerResponse | Http2ServerResponse): Writer {
-  if (res instanceof Http2ServerResponse) return new Http2Writer(res);
-  return allowsDirectWrites(res) ? new DirectWriter(res, res.socket) : new PlainWriter(res);
+export function chooseWriter(res: ServerResponse | Http2ServerResponse, encoding: Encoding): Writer {
+  if (res instanceof Http2ServerResponse) return new Http2Writer(res, encoding);
+  return allowsDirectWrites(res) ? new DirectWriter(res, res.socket, encoding) : new PlainWriter(res, encoding);
 }
 
 /** Whether the body may be written beside `res`, chunk by chunk, without anybody noticing. */

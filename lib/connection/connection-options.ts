@@ -7,7 +7,8 @@ import {
   objectOption,
   oneOf,
 } from '../protocol/check-option.js';
-import type { LineEnding } from '../protocol/line-ending.js';
+import type { Encoding } from '../protocol/encoding.js';
+import { lineEndingEncoding, type LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { SseEventLike, SseValuesAs } from '../protocol/sse-event-like.js';
 
@@ -54,7 +55,8 @@ export interface SsePingOptions {
  * @internal
  */
 export interface ConnectionOptions {
-  readonly lineEnding: LineEnding;
+  /** Taken when the headers are sent. */
+  readonly encoding: Encoding;
   readonly serialize: (data: unknown) => string;
   readonly retryMs: number | false;
   readonly writeTimeoutMs: number | false;
@@ -65,7 +67,7 @@ export interface ConnectionOptions {
 
 /** The same as users give it: what is left out is taken from what it overrides. */
 export interface SseConnectionOptions {
-  /** What ends a line on the wire. @default '\n' */
+  /** What ends a line on the wire. It cannot change after the headers are sent. @default '\n' */
   lineEnding?: LineEnding;
   /** Makes text of `data` that is not a string. @default JSON.stringify */
   serialize?: (data: unknown) => string;
@@ -88,7 +90,7 @@ export interface SseConnectionOptions {
 
 /** @internal */
 export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
-  lineEnding: '\n',
+  encoding: lineEndingEncoding('\n'),
   serialize: JSON.stringify,
   retryMs: false,
   writeTimeoutMs: 30_000,
@@ -108,7 +110,8 @@ const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
 export function resolveConnectionOptions(base: ConnectionOptions, overrides: SseConnectionOptions): ConnectionOptions {
   const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping, as } = overrides;
   return {
-    lineEnding: lineEnding === undefined ? base.lineEnding : oneOf('lineEnding', lineEnding, LINE_ENDINGS),
+    encoding:
+      lineEnding === undefined ? base.encoding : lineEndingEncoding(oneOf('lineEnding', lineEnding, LINE_ENDINGS)),
     serialize: serialize === undefined ? base.serialize : functionOption('serialize', serialize),
     retryMs: retryMs === undefined ? base.retryMs : integerOptionOrFalse('retryMs', retryMs, 0, MAX_TIMER_MS),
     writeTimeoutMs:

@@ -1,4 +1,4 @@
-import { encodeComment, encodeEvent } from '../protocol/encoder.js';
+import { encodeComment, encodeInit } from '../protocol/encoder.js';
 import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -135,18 +135,18 @@ export class Connection extends Outgoing {
 
   send(event: SseEventLike): boolean {
     const init = toEventInit(event);
-    const text = encodeEvent(init, this.options);
+    const text = encodeInit(init, this.options.serialize);
     this.note(init);
     return this.offer(text, init);
   }
 
   comment(text: string): boolean {
-    return this.offer(encodeComment(text, this.options), { comment: text });
+    return this.offer(encodeComment(text), { comment: text });
   }
 
   close(why: string | SseCloseOptions = {}): void {
     const { code = 'kicked', reason, event } = typeof why === 'string' ? { reason: why } : why;
-    const lastText = event === undefined ? undefined : encodeEvent(toEventInit(event), this.options);
+    const lastText = event === undefined ? undefined : encodeInit(toEventInit(event), this.options.serialize);
     this.end(closeReason(code, reason), lastText);
   }
 
@@ -198,7 +198,7 @@ export class Connection extends Outgoing {
     this.host.flushLater(this);
     this.host.opened(this);
     const { retryMs } = this.options;
-    if (retryMs !== false) this.write(encodeEvent({ retry: retryMs }, this.options));
+    if (retryMs !== false) this.write(encodeInit({ retry: retryMs }));
     this.host.committed(this);
   }
 

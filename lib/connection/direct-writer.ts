@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { LineEnding } from '../protocol/line-ending.js';
+import type { Encoding } from '../protocol/encoding.js';
+import { chunkOf } from '../protocol/http-chunk.js';
+import type { WireText } from '../protocol/wire-text.js';
 import { pendingBytesOf, takenBytesOf } from './node-internals.js';
-import type { SharedBytes, Writer, WriteResult } from './writer.js';
+import type { Writer, WriteResult } from './writer.js';
 
 /**
  * HTTP/1.1, written straight to the socket: a frame is already a chunk, so one `socket.write` of a Buffer that all
@@ -11,11 +13,13 @@ import type { SharedBytes, Writer, WriteResult } from './writer.js';
  * @internal
  */
 export class DirectWriter implements Writer {
+  bytesSent = 0;
   isCorked = false;
 
   constructor(
     private readonly res: ServerResponse,
     private readonly socket: Socket,
+    private readonly encoding: Encoding,
   ) {}
 
   get bufferedBytes(): number {
@@ -35,20 +39,29 @@ export class DirectWriter implements Writer {
     this.socket.uncork();
   }
 
-  write(text: string, bytes: number): WriteResult {
+  write(text: string): WriteResult {
     // On a kept-alive socket, bytes behind the last chunk are the beginning of somebody else's answer. Set within
     // `res.end()`, whoever calls it; an event would come too late. `writableEnded` is the same behind a getter, which
     // takes 0.18 µs here instead of 0.02: Express gives every response a hidden class of its own.
     if (this.res.finished) return 'ended';
-    // A socket whose peer half-closed is ended by Node before 'close'. Writing to it then would raise 'clientError',
-    // which servers answer with a 400 in the middle of the body.
-    if (!this.socket.writable) return true;
-    return this.hasRoom(this.socket.write(`${bytes.toString(16)}\r\n${text}\r\n`));
+    const payload = this.encoding.encode(text);
+    const bytes = Buffer.byteLength(payload);
+    // Text is encoded by the socket, while it writes.
+    const chunk = typeof payload === 'string' ? `${bytes.toString(16)}\r\n${payload}\r\n` : chunkOf(payload, bytes);
+    return this.put(chunk, bytes);
   }
 
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
+  writeShared(shared: WireText): WriteResult {
     if (this.res.finished) return 'ended';
-    return !this.socket.writable || this.hasRoom(this.socket.write(shared.chunked(lineEnding)));
+    const { chunk, byteLength } = shared.in(this.encoding);
+    return this.put(chunk, byteLength);
+  }
+
+  private put(chunk: string | Buffer, bytes: number): boolean {
+    this.bytesSent += bytes;
+    // A socket whose peer half-closed is ended by Node before 'close'. Writing to it then would raise 'clientError',
+    // which servers answer with a 400 in the middle of the body.
+    return !this.socket.writable || this.hasRoom(this.socket.write(chunk));
   }
 
   /** Node calls a large write too much even when the kernel has taken all of it at once. */

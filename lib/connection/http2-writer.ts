@@ -1,7 +1,8 @@
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
-import type { LineEnding } from '../protocol/line-ending.js';
+import type { Encoding } from '../protocol/encoding.js';
+import type { WireText } from '../protocol/wire-text.js';
 import { LongWrite, PIECE_BYTES } from './long-write.js';
-import type { SharedBytes, Writer, WriteResult } from './writer.js';
+import type { Writer, WriteResult } from './writer.js';
 
 /**
  * HTTP/2: the stream itself, without the compatibility layer. Flow control is the stream's own, so a client that does
@@ -11,14 +12,17 @@ import type { SharedBytes, Writer, WriteResult } from './writer.js';
  */
 export class Http2Writer implements Writer {
   readonly isCorked = false;
+  bytesSent = 0;
   private readonly stream: ServerHttp2Stream;
   /** There as long as a long write, or what came after it, has not been handed over. */
   private long: LongWrite | undefined;
-  private sentBytes = 0;
   private isEnding = false;
   private waiting: (() => void) | undefined;
 
-  constructor(private readonly res: Http2ServerResponse) {
+  constructor(
+    private readonly res: Http2ServerResponse,
+    private readonly encoding: Encoding,
+  ) {
     this.stream = res.stream;
   }
 
@@ -30,29 +34,20 @@ export class Http2Writer implements Writer {
     // They have left: `writeHead()` sends them.
   }
 
-  flush(): void {
-    // The session sends what has come together in a turn.
+  write(text: string): WriteResult {
+    if (!this.stream.writable) return this.refuse();
+    const payload = this.encoding.encode(text);
+    return this.put(payload, Buffer.byteLength(payload));
   }
 
-  write(text: string, bytes: number): WriteResult {
-    const { stream } = this;
-    if (!stream.writable) return this.refuse();
-    this.sentBytes += bytes;
-    if (bytes <= PIECE_BYTES && !this.long) return stream.write(text);
-    return this.writeLong(Buffer.from(text));
-  }
-
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
-    const { stream } = this;
-    if (!stream.writable) return this.refuse();
-    const bytes = shared.bytes(lineEnding);
-    this.sentBytes += bytes.length;
-    if (bytes.length <= PIECE_BYTES && !this.long) return stream.write(bytes);
-    return this.writeLong(bytes);
+  writeShared(shared: WireText): WriteResult {
+    if (!this.stream.writable) return this.refuse();
+    const { bytes, byteLength } = shared.in(this.encoding);
+    return this.put(bytes, byteLength);
   }
 
   progress(): number {
-    return this.sentBytes - this.bufferedBytes;
+    return this.bytesSent - this.bufferedBytes;
   }
 
   onDrain(listener: () => void): void {
@@ -82,6 +77,13 @@ export class Http2Writer implements Writer {
   /** A stream that the client has closed is not writable either; 'close' follows. */
   private refuse(): WriteResult {
     return this.stream.writableEnded && !this.stream.destroyed ? 'ended' : true;
+  }
+
+  private put(payload: string | Buffer, bytes: number): boolean {
+    this.bytesSent += bytes;
+    // The session sends what has come together in a turn.
+    if (bytes <= PIECE_BYTES && !this.long) return this.stream.write(payload);
+    return this.writeLong(typeof payload === 'string' ? Buffer.from(payload) : payload);
   }
 
   private writeLong(bytes: Buffer): boolean {

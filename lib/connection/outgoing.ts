@@ -1,10 +1,11 @@
 import type { SseEventInit } from '../protocol/sse-event.js';
+import type { WireText } from '../protocol/wire-text.js';
 import { closeReason, type SseCloseReason } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Outbox } from './outbox.js';
 import { SseConnection } from './sse-connection.js';
-import type { SharedBytes, Writer, WriteResult } from './writer.js';
+import type { Writer, WriteResult } from './writer.js';
 
 /**
  * `opening`: no byte left yet. `closing`: no more events are taken, what waits is delivered. `closed`: all is over.
@@ -34,7 +35,6 @@ export const ENDED_ELSEWHERE = 'the response was ended by other code';
 export abstract class Outgoing extends SseConnection {
   abstract state: ConnectionState;
 
-  bytesSent = 0;
   eventsSent = 0;
   eventsDropped = 0;
   /** When bytes were last handed to the socket, on the monotonic clock of `performance.now()`. */
@@ -50,6 +50,8 @@ export abstract class Outgoing extends SseConnection {
   /** The socket said it is full, or is not there yet; set exactly as long as there is no room. */
   private drained: (() => void) | undefined;
   private roomWaiter: (() => void) | undefined;
+  /** What a writer had sent that is there no more. */
+  private bytesBefore = 0;
 
   constructor(
     protected readonly host: ConnectionHost,
@@ -57,6 +59,10 @@ export abstract class Outgoing extends SseConnection {
     public options: ConnectionOptions,
   ) {
     super();
+  }
+
+  get bytesSent(): number {
+    return this.writer?.bytesSent ?? this.bytesBefore;
   }
 
   get bufferedBytes(): number {
@@ -108,23 +114,23 @@ export abstract class Outgoing extends SseConnection {
   }
 
   /**
-   * Writes bytes that other connections write too. Only while `isWritable`.
+   * Writes events that other connections write too. Only while `isWritable`.
    *
    * @param events how many events they are
    * @param now the caller's `performance.now()`, taken once for all its connections
    */
-  writeShared(shared: SharedBytes, events: number, now: number): void {
-    const { writer, options } = this;
+  writeShared(shared: WireText, events: number, now: number): void {
+    const { writer } = this;
     if (!writer || this.state !== 'open') return;
     if (this.batched > 0) this.flush();
     let result: WriteResult;
     // The others of the group have their turn, whatever this one does.
     try {
-      result = writer.writeShared(shared, options.lineEnding);
+      result = writer.writeShared(shared);
     } catch (error) {
       return this.host.broken(this, error);
     }
-    this.wrote(shared.bytes(options.lineEnding).length, events, now, result, writer);
+    this.wrote(events, now, result, writer);
   }
 
   /** Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is. */
@@ -145,7 +151,7 @@ export abstract class Outgoing extends SseConnection {
       this.put(writer, batch, batched);
     }
     if (!writer.isCorked) return;
-    writer.flush();
+    writer.flush?.();
     this.watchPending(writer);
   }
 
@@ -197,13 +203,14 @@ export abstract class Outgoing extends SseConnection {
   /** Lets go of all that waits, and cuts the client off if it is to be destroyed. */
   protected discard(destroy: boolean): void {
     const { writer, drained } = this;
-    this.writer = this.outbox = this.drained = undefined;
+    this.letGoOfWriter();
+    this.outbox = this.drained = undefined;
     this.batch = '';
     this.batched = 0;
     if (writer && drained) writer.offDrain(drained);
     this.releaseWaiter();
     if (destroy) writer?.destroy();
-    else writer?.flush();
+    else writer?.flush?.();
   }
 
   protected releaseWaiter(): void {
@@ -220,23 +227,21 @@ export abstract class Outgoing extends SseConnection {
   }
 
   private put(writer: Writer, text: string, events: number): void {
-    const bytes = Buffer.byteLength(text);
     let result: WriteResult;
     try {
-      result = writer.write(text, bytes);
+      result = writer.write(text);
     } catch (error) {
       return this.host.broken(this, error);
     }
-    this.wrote(bytes, events, performance.now(), result, writer);
+    this.wrote(events, performance.now(), result, writer);
   }
 
-  private wrote(bytes: number, events: number, now: number, result: WriteResult, writer: Writer): void {
+  private wrote(events: number, now: number, result: WriteResult, writer: Writer): void {
     if (result !== true) {
       if (result === 'ended') return this.endedElsewhere(writer);
       this.hold();
       if (this.drained) writer.onDrain(this.drained);
     }
-    this.bytesSent += bytes;
     this.eventsSent += events;
     this.lastWriteAt = now;
     this.watchPending(writer);
@@ -244,9 +249,14 @@ export abstract class Outgoing extends SseConnection {
 
   /** What other code has ended the response with is on its way, and nothing of it is cut off. */
   private endedElsewhere(writer: Writer): void {
-    writer.flush();
-    this.writer = undefined;
+    writer.flush?.();
+    this.letGoOfWriter();
     this.end(closeReason('client_left', ENDED_ELSEWHERE));
+  }
+
+  private letGoOfWriter(): void {
+    this.bytesBefore = this.bytesSent;
+    this.writer = undefined;
   }
 
   /** What is corked has not been offered to the kernel yet: `flush()` looks after it. */

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import type { LineEnding } from '../protocol/line-ending.js';
+import type { Encoding } from '../protocol/encoding.js';
+import type { WireText } from '../protocol/wire-text.js';
 import { pendingBytesOf, resetSocket, takenBytesOf } from './node-internals.js';
-import type { SharedBytes, Writer, WriteResult } from './writer.js';
+import type { Writer, WriteResult } from './writer.js';
 
 /**
  * Writes through `res.write`, whatever stands behind it: compression, HTTP/1.0, a pipelined response that waits for its
@@ -11,11 +12,15 @@ import type { SharedBytes, Writer, WriteResult } from './writer.js';
  */
 export class PlainWriter implements Writer {
   readonly isCorked = false;
+  bytesSent = 0;
   private isEnding = false;
   private waiting: (() => void) | undefined;
   private drained: (() => void) | undefined;
 
-  constructor(private readonly res: ServerResponse & { flush?: () => void }) {}
+  constructor(
+    private readonly res: ServerResponse & { flush?: () => void },
+    private readonly encoding: Encoding,
+  ) {}
 
   get bufferedBytes(): number {
     const { res } = this;
@@ -29,16 +34,14 @@ export class PlainWriter implements Writer {
     this.res.flushHeaders();
   }
 
-  flush(): void {
-    // Each write has left by itself.
-  }
-
   write(text: string): WriteResult {
-    return this.put(text);
+    const payload = this.encoding.encode(text);
+    return this.put(payload, Buffer.byteLength(payload));
   }
 
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult {
-    return this.put(shared.bytes(lineEnding));
+  writeShared(shared: WireText): WriteResult {
+    const { bytes, byteLength } = shared.in(this.encoding);
+    return this.put(bytes, byteLength);
   }
 
   progress(): number {
@@ -86,12 +89,13 @@ export class PlainWriter implements Writer {
     this.drained = undefined;
   }
 
-  private put(chunk: string | Buffer): WriteResult {
+  private put(payload: string | Buffer, bytes: number): WriteResult {
     const { res } = this;
     if (res.writableEnded) return 'ended';
+    this.bytesSent += bytes;
     // See DirectWriter.write() for the half-closed peer. A pipelined response has no socket yet, and buffers.
     if (res.destroyed || res.socket?.writable === false) return true;
-    const room = res.write(chunk);
+    const room = res.write(payload);
     // Compression keeps bytes back until it is asked for them.
     res.flush?.();
     return room;

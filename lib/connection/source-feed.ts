@@ -25,7 +25,7 @@ export class SourceFeed implements SourceSink, Feed {
   write(value: unknown): true | Promise<void> {
     const { connection } = this;
     const event = toEventAs(connection.options.as, value);
-    const taken = connection.take(encodeInit(event, connection.options));
+    const taken = connection.take(encodeInit(event, connection.options.serialize));
     connection.note(event);
     return taken;
   }
@@ -33,7 +33,7 @@ export class SourceFeed implements SourceSink, Feed {
   push(value: unknown): void {
     const { connection } = this;
     const event = toEventAs(connection.options.as, value);
-    connection.offer(encodeInit(event, connection.options), event);
+    connection.offer(encodeInit(event, connection.options.serialize), event);
     connection.note(event);
   }
 

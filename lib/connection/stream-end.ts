@@ -1,4 +1,4 @@
-import { encodeEvent } from '../protocol/encoder.js';
+import { encodeEvent, encodeInit } from '../protocol/encoder.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason } from './close-reason.js';
 import type { Connection } from './connection.js';
@@ -19,10 +19,7 @@ export interface StreamEnd {
  * @internal
  */
 export function endCompleted(connection: Connection, { done }: StreamEnd): void {
-  connection.end(
-    closeReason('source_completed'),
-    done === undefined ? undefined : encodeEvent({ data: done }, connection.options),
-  );
+  connection.end(closeReason('source_completed'), done === undefined ? undefined : encodeInit({ data: done }));
 }
 
 /**
@@ -44,7 +41,7 @@ export function endWithFailure(connection: Connection, thrown: unknown, end: Str
 function errorText(connection: Connection, error: unknown, { errorEvent, report }: StreamEnd): string | undefined {
   try {
     const event = errorEvent(error, connection.isText);
-    return event === null ? undefined : encodeEvent(event, connection.options);
+    return event === null ? undefined : encodeEvent(event, { serialize: connection.options.serialize });
   } catch (broken) {
     report(broken);
     return undefined;

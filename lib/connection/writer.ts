@@ -1,17 +1,4 @@
-import type { LineEnding } from '../protocol/line-ending.js';
-
-/**
- * Bytes that many connections share: one allocation, however many sockets it goes to. A `Frame` is one, and so is
- * everything that a channel has new in a turn.
- *
- * @internal
- */
-export interface SharedBytes {
-  /** The body bytes. */
-  bytes(lineEnding: LineEnding): Buffer;
-  /** The same bytes as one HTTP/1.1 chunk (RFC 9112 §7.1). */
-  chunked(lineEnding: LineEnding): Buffer;
-}
+import type { WireText } from '../protocol/wire-text.js';
 
 /**
  * What became of a write. `true`: there is room for more. `false`: it was taken, but wait for `onDrain` before the next.
@@ -22,29 +9,32 @@ export interface SharedBytes {
 export type WriteResult = boolean | 'ended';
 
 /**
- * How bytes reach one client. Chosen once, when the connection opens. The connection is its only caller: it never
- * writes after `end()` or `destroy()`.
+ * How events reach one client, in the `Encoding` that it was made with. Chosen once, when the connection opens. The
+ * connection is its only caller: it never writes after `end()` or `destroy()`.
  *
  * @internal
  */
 export interface Writer {
+  /** Bytes of the body that were handed over so far. */
+  readonly bytesSent: number;
+
   /** Bytes (or, for text, characters) that were written and that the kernel has not taken yet. */
   readonly bufferedBytes: number;
 
-  /** Whether what was written waits for `flush()`. */
+  /** Whether what was written waits for `flush()`. Always `false` where there is no `flush()`. */
   readonly isCorked: boolean;
 
   /** Sends the headers. What is written before the next `flush()` may leave with them. */
   begin(): void;
 
   /** Nothing more is written for now. */
-  flush(): void;
+  flush?(): void;
 
-  /** Writes whole frames, `bytes` long in UTF-8. */
-  write(text: string, bytes: number): WriteResult;
+  /** Writes whole events, as the encoder makes them. */
+  write(text: string): WriteResult;
 
-  /** The same for shared bytes. */
-  writeShared(shared: SharedBytes, lineEnding: LineEnding): WriteResult;
+  /** The same for events that other connections write too: encoded once for all of them. */
+  writeShared(shared: WireText): WriteResult;
 
   /**
    * A count that grows whenever bytes for this client move on, also in the middle of one large write. Only what two looks

@@ -92,7 +92,7 @@ export class Exchange {
    */
   open(status: number, options: StreamOptions, overrides: SseHeaders): Writer {
     this.makeHeaders(status, this.headersOf(options), overrides);
-    const writer = chooseWriter(this.res);
+    const writer = chooseWriter(this.res, options.encoding);
     writer.begin();
     return writer;
   }

@@ -63,9 +63,9 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     const deadline = performance.now() + options.gracePeriodMs;
     // What runs here without a client ends here, and its clients on other nodes hear of it.
     const stopped = this.broadcaster.stopAll();
-    registry.drain(() => this.retryText('\n') || ': closing\n\n');
+    registry.drain(() => this.retryText() || ': closing\n\n');
     registry.each((connection) => {
-      connection.sayLast(this.retryText(connection.options.lineEnding) + this.farewellText(connection));
+      connection.sayLast(this.retryText() + this.farewellText(connection));
       connection.warn(reason);
       if (!connection.isCooperative) connection.end(reason);
     });
@@ -79,18 +79,18 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     await stopped;
   }
 
-  private retryText(lineEnding: Connection['options']['lineEnding']): string {
+  private retryText(): string {
     const { retryMs } = this.options;
     if (retryMs === false) return '';
     const retry = retryMs.min + Math.floor(Math.random() * (retryMs.max - retryMs.min + 1));
-    return encodeEvent({ retry }, { lineEnding });
+    return encodeEvent({ retry });
   }
 
   private farewellText(connection: Connection): string {
     const { farewell } = this.options;
     if (!farewell) return '';
     try {
-      return encodeEvent(toEventInit(farewell()), connection.options);
+      return encodeEvent(toEventInit(farewell()), { serialize: connection.options.serialize });
     } catch (error) {
       this.logger.error(error);
       return '';

@@ -281,7 +281,7 @@ describe('encodeEventWithId', () => {
   });
 
   it('does not look at the own id, which is not sent', () => {
-    expect(encodeEventWithId({ id: 'a\nb', data: 'd' }, '1', { lineEnding: '\r' })).toBe('id: 1\rdata: d\r\r');
+    expect(encodeEventWithId({ id: 'a\nb', data: 'd' }, '1')).toBe('id: 1\ndata: d\n\n');
   });
 
   it('makes no event of nothing', () => {

@@ -1,6 +1,6 @@
 /// <reference lib="es2024.string" />
 import { checkComment, checkData, checkKeys, checkShape, idText, retryText, typeText } from './event-fields.js';
-import { checkLineEnding, type LineEnding } from './line-ending.js';
+import { checkLineEnding, lineEndingEncoding, type LineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
 import { kindOf, show } from './show.js';
 import { SseError } from './sse-error.js';
@@ -41,11 +41,12 @@ export interface SseEncodeOptions {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (9.2.5)
  * @publicApi
  */
-export function encodeEvent(event: SseEventInit, options?: SseEncodeOptions): string {
-  const text = encodeInit(event, options);
+export function encodeEvent(event: SseEventInit, { lineEnding = '\n', serialize }: SseEncodeOptions = {}): string {
+  checkLineEnding(lineEnding);
+  const text = encodeInit(event, serialize);
   // Not before: of what cannot be read at all, that is to be said.
   checkKeys(event);
-  return text;
+  return lineEndingEncoding(lineEnding).encode(text);
 }
 
 /**
@@ -53,10 +54,8 @@ export function encodeEvent(event: SseEventInit, options?: SseEncodeOptions): st
  *
  * @internal
  */
-export function encodeInit(event: SseEventInit, options?: SseEncodeOptions): string {
-  const lineEnding = options?.lineEnding ?? '\n';
-  checkLineEnding(lineEnding);
-  const { head, id, tail } = encodeParts(event, undefined, lineEnding, options?.serialize ?? JSON.stringify);
+export function encodeInit(event: SseEventInit, serialize: SseSerialize = JSON.stringify): string {
+  const { head, id, tail } = encodeParts(event, undefined, serialize);
   return head + id + tail;
 }
 
@@ -66,11 +65,10 @@ export function encodeInit(event: SseEventInit, options?: SseEncodeOptions): str
  * @throws SseError `SSE_INVALID_COMMENT` | `SSE_INVALID_OPTION`
  * @publicApi
  */
-export function encodeComment(text: string, options?: Pick<SseEncodeOptions, 'lineEnding'>): string {
-  const lineEnding = options?.lineEnding ?? '\n';
+export function encodeComment(text: string, { lineEnding = '\n' }: Pick<SseEncodeOptions, 'lineEnding'> = {}): string {
   checkLineEnding(lineEnding);
   checkComment(text);
-  return encodeLines(': ', text, lineEnding) + lineEnding;
+  return lineEndingEncoding(lineEnding).encode(`${encodeLines(': ', text)}\n`);
 }
 
 /**
@@ -80,9 +78,8 @@ export function encodeComment(text: string, options?: Pick<SseEncodeOptions, 'li
  * the id of a subscription to several channels may exceed the 128 bytes that users get.
  * @internal
  */
-export function encodeEventWithId(event: SseEventInit, id: string, options?: SseEncodeOptions): string {
-  const lineEnding = options?.lineEnding ?? '\n';
-  const parts = encodeParts(event, id, lineEnding, options?.serialize ?? JSON.stringify);
+export function encodeEventWithId(event: SseEventInit, id: string, serialize: SseSerialize = JSON.stringify): string {
+  const parts = encodeParts(event, id, serialize);
   return parts.head + parts.id + parts.tail;
 }
 
@@ -101,36 +98,31 @@ export interface EncodedParts {
 }
 
 /**
- * An event in parts: the one place that knows the order of the fields and checks them.
+ * An event in parts, with `\n` as line ending: the one place that knows the order of the fields and checks them.
  *
  * @param id - replaces the event's own id unchecked, see {@link encodeEventWithId}.
  * @throws SseError as {@link encodeEvent} does.
  * @internal
  */
-export function encodeParts(
-  event: SseEventInit,
-  id: string | undefined,
-  lineEnding: LineEnding,
-  serialize: SseSerialize,
-): EncodedParts {
+export function encodeParts(event: SseEventInit, id: string | undefined, serialize: SseSerialize): EncodedParts {
   const fields = readFields(event);
   if (fields.data === undefined) {
     checkShape(event);
   }
   const type = typeText(fields.type, fields.event);
   const ownId = id ?? (fields.id === undefined ? undefined : idText(fields.id));
-  const head = type === undefined ? '' : `event: ${type}${lineEnding}`;
-  const idLine = ownId === undefined ? '' : `id: ${ownId}${lineEnding}`;
-  let tail = fields.retry === undefined ? '' : `retry: ${retryText(fields.retry)}${lineEnding}`;
+  const head = type === undefined ? '' : `event: ${type}\n`;
+  const idLine = ownId === undefined ? '' : `id: ${ownId}\n`;
+  let tail = fields.retry === undefined ? '' : `retry: ${retryText(fields.retry)}\n`;
   if (fields.comment !== undefined) {
     checkComment(fields.comment);
-    tail += encodeLines(': ', fields.comment, lineEnding);
+    tail += encodeLines(': ', fields.comment);
   }
   if (fields.data !== undefined) {
-    tail += encodeData(fields.data, lineEnding, serialize);
+    tail += encodeData(fields.data, serialize);
   } else if (type !== undefined) {
     // A client dispatches nothing without a data line, and whoever names a type wants its listener called.
-    tail += `data: ${lineEnding}`;
+    tail += 'data: \n';
   } else if (tail === '' && fields.id === undefined) {
     // An id that the caller adds does not make an event of nothing.
     throw new SseError(
@@ -139,7 +131,7 @@ export function encodeParts(
       { value: event },
     );
   }
-  return { head, id: idLine, tail: tail + lineEnding };
+  return { head, id: idLine, tail: `${tail}\n` };
 }
 
 /** Each field is read once: a getter may throw, and may answer differently the second time. */
@@ -159,13 +151,13 @@ function readFields(value: SseEventInit): SseEventInit {
   }
 }
 
-function encodeData(data: unknown, lineEnding: LineEnding, serialize: SseSerialize): string {
+function encodeData(data: unknown, serialize: SseSerialize): string {
   if (typeof data === 'string') {
-    return encodeLines('data: ', data, lineEnding);
+    return encodeLines('data: ', data);
   }
   checkData(data);
   if (serialize !== JSON.stringify) {
-    return encodeLines('data: ', serialized(data, serialize), lineEnding);
+    return encodeLines('data: ', serialized(data, serialize));
   }
   if (typeof data === 'number' && !Number.isFinite(data)) {
     // JSON would say null, which is another value.
@@ -174,7 +166,7 @@ function encodeData(data: unknown, lineEnding: LineEnding, serialize: SseSeriali
     });
   }
   // JSON refuses a bigint, though its digits are a JSON number. Line breaks in JSON are escaped, so no scan.
-  return `data: ${typeof data === 'bigint' ? String(data) : serialized(data, serialize)}${lineEnding}`;
+  return `data: ${typeof data === 'bigint' ? String(data) : serialized(data, serialize)}\n`;
 }
 
 function serialized(data: unknown, serialize: SseSerialize): string {
@@ -205,7 +197,7 @@ function serialized(data: unknown, serialize: SseSerialize): string {
  * characters in 20 ns and 10 KB in 0.14 µs, where a loop over `charCodeAt` takes 180 ns and 20 µs. Each of the two
  * searches goes on from where it stopped, so that a long text with one kind of line end is not searched again and again.
  */
-function encodeLines(prefix: string, text: string, lineEnding: LineEnding): string {
+function encodeLines(prefix: string, text: string): string {
   // UTF-8 has no lone surrogates: they become U+FFFD here rather than in whatever encodes this text later.
   const exact = text.toWellFormed();
   let lf = exact.indexOf('\n');
@@ -214,7 +206,7 @@ function encodeLines(prefix: string, text: string, lineEnding: LineEnding): stri
   let start = 0;
   while (lf !== -1 || cr !== -1) {
     const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr;
-    lines += prefix + exact.slice(start, end) + lineEnding;
+    lines += prefix + exact.slice(start, end) + '\n';
     start = end === cr && lf === cr + 1 ? end + 2 : end + 1;
     if (lf !== -1 && lf < start) {
       lf = exact.indexOf('\n', start);
@@ -224,5 +216,5 @@ function encodeLines(prefix: string, text: string, lineEnding: LineEnding): stri
     }
   }
   // Not sliced when nothing was found: the usual case makes no copy.
-  return lines + prefix + (start === 0 ? exact : exact.slice(start)) + lineEnding;
+  return lines + prefix + (start === 0 ? exact : exact.slice(start)) + '\n';
 }

@@ -1,3 +1,4 @@
+import type { Encoding } from './encoding.js';
 import { show } from './show.js';
 import { SseError } from './sse-error.js';
 
@@ -22,4 +23,29 @@ export function checkLineEnding(value: unknown): asserts value is LineEnding {
   if (value !== '\n' && value !== '\r\n' && value !== '\r') {
     throw new SseError('SSE_INVALID_OPTION', `lineEnding is ${show(value)}. Use '\\n', '\\r\\n' or '\\r'.`, { value });
   }
+}
+
+/** Events as the encoder makes them, with lines that end in another way. */
+class LineEndingEncoding implements Encoding {
+  constructor(private readonly lineEnding: LineEnding) {}
+
+  encode(text: string): string {
+    // Only line ends are a `\n` in such a text, and it has no `\r`.
+    return this.lineEnding === '\n' ? text : text.replaceAll('\n', this.lineEnding);
+  }
+}
+
+const ENCODINGS: Readonly<Record<LineEnding, LineEndingEncoding>> = {
+  '\n': new LineEndingEncoding('\n'),
+  '\r\n': new LineEndingEncoding('\r\n'),
+  '\r': new LineEndingEncoding('\r'),
+};
+
+/**
+ * The encoding that ends lines in this way; `'\n'` leaves a text as it is.
+ *
+ * @internal
+ */
+export function lineEndingEncoding(lineEnding: LineEnding): LineEndingEncoding {
+  return ENCODINGS[lineEnding];
 }

@@ -50,7 +50,7 @@ export class SnapshotLoad {
   /** The state as an event with that id: encoded once for all who are at the same place. */
   encode(state: SseEventInit, id: string, serialize: SseSerialize): WireText {
     if (this.encoded?.id !== id || this.encoded.serialize !== serialize) {
-      const text = id === '' ? encodeEvent(state, { serialize }) : encodeEventWithId(state, id, { serialize });
+      const text = id === '' ? encodeEvent(state, { serialize }) : encodeEventWithId(state, id, serialize);
       this.encoded = { id, serialize, text: new WireText(text) };
     }
     return this.encoded.text;

@@ -1,7 +1,6 @@
 import { invalidOption } from '../protocol/check-option.js';
 import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
 import type { Frame } from '../protocol/frame.js';
-import type { LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { isThenable } from '../source/thenable.js';
 import type { Place } from '../replay/channel-cursor.js';
@@ -31,21 +30,21 @@ export class OwnText {
   }
 
   /** An event of a channel, or nothing where the filter leaves it out. Moves the place. */
-  of(place: Place, frame: Frame, position: string, lineEnding: LineEnding): string {
+  of(place: Place, frame: Frame, position: string): string {
     place.position = position;
     if (this.isExcluded(frame, position)) {
       if (++this.excluded < EXCLUDED_EVENTS) return '';
       this.excluded = 0;
-      return encodeEventWithId({ id: 0 }, this.id, { lineEnding });
+      return encodeEventWithId({ id: 0 }, this.id);
     }
     this.excluded = 0;
-    return this.places.length === 1 ? frame.text(lineEnding) : frame.withId(lineEnding, this.id);
+    return this.places.length === 1 ? frame.text : frame.withId(this.id);
   }
 
   /** An event of the subscription itself: a gap, a snapshot. */
-  say(event: SseEventInit, options: Parameters<typeof encodeEvent>[1]): string {
+  say(event: SseEventInit): string {
     const { id } = this;
-    return id === '' ? encodeEvent(event, options) : encodeEventWithId(event, id, options);
+    return id === '' ? encodeEvent(event) : encodeEventWithId(event, id);
   }
 
   private isExcluded(frame: Frame, position: string): boolean {

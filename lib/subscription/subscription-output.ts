@@ -56,7 +56,7 @@ export class SubscriptionOutput {
     for (const { end } = place; cursor < end && left > 0; cursor++) {
       const frame = log.frameAt(cursor);
       left -= frame.byteLength;
-      text += this.own.of(place, frame, log.positionAt(cursor), this.connection.options.lineEnding);
+      text += this.own.of(place, frame, log.positionAt(cursor));
       if (this.filter && (cursor + 1 - from) % FILTERED_AT_ONCE === 0 && !pace.hasTime) left = 0;
     }
     place.moveTo(cursor);
@@ -72,7 +72,7 @@ export class SubscriptionOutput {
     for (const { number, position, frame } of latest?.from(place.cursor) ?? []) {
       // From here on the log has them all.
       if (number >= log.first || number >= place.end || text.length >= sliceBytes) break;
-      text += this.own.of(place, frame, position, this.connection.options.lineEnding);
+      text += this.own.of(place, frame, position);
       place.cursor = number + 1;
       events++;
     }
@@ -87,11 +87,10 @@ export class SubscriptionOutput {
       return this.write(page);
     }
     this.connection.commit();
-    const { lineEnding } = this.connection.options;
     let text = '';
     let events = 0;
     for (const { position, frame } of page.entries) {
-      text += this.own.of(place, frame, position, lineEnding);
+      text += this.own.of(place, frame, position);
       events++;
       if (place.limit?.position === position) break;
     }
@@ -109,7 +108,7 @@ export class SubscriptionOutput {
     for (const [reason, places] of missing) {
       const names = places.map(({ channel }) => channel.name);
       const data = { channel: names.length === 1 ? names[0] : names, reason };
-      text += this.own.say({ type: this.gapType, data: JSON.stringify(data) }, this.connection.options);
+      text += this.own.say({ type: this.gapType, data: JSON.stringify(data) });
     }
     this.connection.writeOwn(text, missing.size);
   }
@@ -117,7 +116,7 @@ export class SubscriptionOutput {
   /** Tells the client where it stands, in a frame without data. */
   tellPosition(): void {
     const { own, connection } = this;
-    if (own.id !== '') connection.writeOwn(own.say({ comment: '' }, connection.options), 1);
+    if (own.id !== '') connection.writeOwn(own.say({ comment: '' }), 1);
   }
 
   /** Whether this reader writes the very bytes that others write. */
@@ -134,6 +133,6 @@ export class SubscriptionOutput {
     const { connection } = this;
     connection.commit();
     if (connection.isWritable) connection.writeShared(text, events, performance.now());
-    else connection.writeOwn(text.text(connection.options.lineEnding), events);
+    else connection.writeOwn(text.text, events);
   }
 }

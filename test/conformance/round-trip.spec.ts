@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { encodeComment, encodeEvent } from '../../lib/protocol/encoder.js';
 import { Frame } from '../../lib/protocol/frame.js';
-import type { LineEnding } from '../../lib/protocol/line-ending.js';
+import { lineEndingEncoding, type LineEnding } from '../../lib/protocol/line-ending.js';
 import { SseError } from '../../lib/protocol/sse-error.js';
 import type { SseEventInit } from '../../lib/protocol/sse-event.js';
 import { WireText } from '../../lib/protocol/wire-text.js';
@@ -16,6 +16,7 @@ import {
 } from '../support/sse-decoder.js';
 
 const lineEndings: readonly LineEnding[] = ['\n', '\r\n', '\r'];
+const encoded = (text: string, lineEnding: LineEnding) => new WireText(text).in(lineEndingEncoding(lineEnding)).bytes;
 
 /** The same runs every time; a failure prints the path to replay it with. */
 declare const isShort: boolean;
@@ -168,10 +169,7 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
           (many, cuts) => {
             const like = expected(many, decoder);
             const body = dechunk(
-              WireText.concatChunked(
-                many.map((any) => Frame.of(any)),
-                lineEnding,
-              ),
+              WireText.join(many.map((any) => Frame.of(any))).in(lineEndingEncoding(lineEnding)).chunk,
             );
             const at = [0, ...cuts.filter((cut) => cut <= body.length).sort((a, b) => a - b), body.length];
             const pieces = at.slice(1).map((end, index) => body.subarray(at[index], end));
@@ -230,8 +228,8 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
           const { id: _, ...rest } = any;
           fc.pre(Object.keys(rest).length > 0);
           const like = expected([{ ...rest, id: later }], decoder);
-          expectDecoded(decoder, [Buffer.from(Frame.of(any).withId(lineEnding, later))], like);
-          expectDecoded(decoder, [Frame.of(rest, later).bytes(lineEnding)], like);
+          expectDecoded(decoder, [encoded(Frame.of(any).withId(later), lineEnding)], like);
+          expectDecoded(decoder, [encoded(Frame.of(rest, later).text, lineEnding)], like);
         }),
         { ...seeded, numRuns: 500 },
       );

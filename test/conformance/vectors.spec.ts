@@ -1,6 +1,6 @@
 import { encodeEvent } from '../../lib/protocol/encoder.js';
 import { Frame } from '../../lib/protocol/frame.js';
-import type { LineEnding } from '../../lib/protocol/line-ending.js';
+import { lineEndingEncoding, type LineEnding } from '../../lib/protocol/line-ending.js';
 import { decodeLastEventId } from '../../lib/protocol/last-event-id.js';
 import { SseEvent, type SseEventInit } from '../../lib/protocol/sse-event.js';
 import { toEventInit } from '../../lib/protocol/sse-event-like.js';
@@ -16,17 +16,21 @@ const writers: Readonly<Record<string, (event: SseEventInit, lineEnding: LineEnd
   'encodeEvent of a yielded value': (event, lineEnding) => Buffer.from(encodeEvent(toEventInit(event), { lineEnding })),
   'encodeEvent of an SseEvent': (event, lineEnding) =>
     Buffer.from(encodeEvent(new SseEvent(event.data, event), { lineEnding })),
-  'Frame.bytes': (event, lineEnding) => Frame.of(event).bytes(lineEnding),
-  'Frame.chunked': (event, lineEnding) => dechunk(Frame.of(event).chunked(lineEnding)),
-  'Frame.text': (event, lineEnding) => Buffer.from(Frame.of(event).text(lineEnding)),
-  'WireText.concatChunked': (event, lineEnding) => dechunk(WireText.concatChunked([Frame.of(event)], lineEnding)),
+  'Frame, encoded': (event, lineEnding) => Buffer.from(lineEndingEncoding(lineEnding).encode(Frame.of(event).text)),
+  'WireText of a Frame': (event, lineEnding) => bytesOf(event, lineEnding),
+  'WireText of a Frame, as a chunk': (event, lineEnding) =>
+    dechunk(WireText.join([Frame.of(event)]).in(lineEndingEncoding(lineEnding)).chunk),
   'Frame.withId and the id it has': (event, lineEnding) =>
     Buffer.from(
-      event.id === undefined
-        ? Frame.of(event).text(lineEnding)
-        : Frame.of({ ...event, id: 'another' }).withId(lineEnding, String(event.id)),
+      lineEndingEncoding(lineEnding).encode(
+        event.id === undefined ? Frame.of(event).text : Frame.of({ ...event, id: 'another' }).withId(String(event.id)),
+      ),
     ),
 };
+
+function bytesOf(event: SseEventInit, lineEnding: LineEnding): Buffer {
+  return WireText.join([Frame.of(event)]).in(lineEndingEncoding(lineEnding)).bytes;
+}
 
 describe.each(Object.entries(writers))('encode.json by %s', (_name, write) => {
   const accepted = encodeVectors.filter(({ error }) => error === undefined);
@@ -53,7 +57,7 @@ describe.each(sseDecoders)('encode.json read by $name', ({ decode, deviations })
 
   it.each(accepted)('$name: arrives as the vector says, however it is cut', (vector) => {
     for (const lineEnding of lineEndings) {
-      for (const pieces of everyCut(Frame.of(vector.event).bytes(lineEnding))) {
+      for (const pieces of everyCut(bytesOf(vector.event, lineEnding))) {
         const { events, lastEventId, retry } = decode(pieces);
         expect(events).toEqual(vector.decoded);
         expect(retry).toBe(vector.finalRetry);
