@@ -23,9 +23,9 @@ export interface Feed {
    * The connection is about to end in good order: hands over what was accepted until now. The connection stays open
    * meanwhile.
    *
-   * @returns a promise that resolves when that is done, or could not be done in time; nothing if it is done
+   * @returns whether that could be done in time; nothing if it is done
    */
-  deliver?(): Promise<void> | undefined;
+  deliver?(): Promise<boolean> | undefined;
 }
 
 /**
@@ -245,6 +245,12 @@ export class Connection extends Outgoing {
     if (ending) this.conclude(ending.reason, ending.lastText);
   }
 
+  /** Cuts the client off, if it is still being delivered to: what is missing must not look like an end. */
+  cutShort(): void {
+    const { ending } = this;
+    if (ending) this.conclude(ending.reason, undefined, true);
+  }
+
   /** The transport is gone or done: called by its 'close'. */
   transportClosed(finished: boolean): void {
     if (this.state === 'closing' && finished && this.reason) this.finish(this.reason, false);
@@ -256,7 +262,7 @@ export class Connection extends Outgoing {
   /** Cuts off a connection that is still there when the time to end it is over. */
   cut(reason: SseCloseReason): void {
     this.end(reason);
-    this.endNow();
+    this.cutShort();
     if (this.state === 'closing') this.finish(this.reason ?? reason, true);
   }
 
@@ -306,11 +312,15 @@ export class Connection extends Outgoing {
       return false;
     }
     this.warn(ending.reason);
-    void pending.then(() => this.ending === ending && this.endNow());
+    void pending.then((isWhole) => {
+      if (this.ending !== ending) return;
+      if (isWhole) this.endNow();
+      else this.cutShort();
+    });
     return true;
   }
 
-  private conclude(reason: SseCloseReason, lastText: string | undefined): void {
+  private conclude(reason: SseCloseReason, lastText: string | undefined, isCut = false): void {
     const graceful = isGraceful(reason.code);
     this.ending = undefined;
     const before = this.state;
@@ -325,7 +335,7 @@ export class Connection extends Outgoing {
     if (before === 'opening' || (opening && (!graceful || reason.code === 'source_failed'))) {
       this.finish(told, false);
       opening?.abandon(told);
-    } else if (graceful) {
+    } else if (graceful && !isCut) {
       if (lastText !== undefined) this.write(lastText);
       if (this.farewell !== undefined) this.write(this.farewell);
       this.releaseWaiter();

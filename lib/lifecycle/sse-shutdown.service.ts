@@ -71,7 +71,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     });
     await registry.whenEmpty(options.gracePeriodMs);
     // Out of time: those that go on regardless are ended like the others, and the slow ones cut off.
-    registry.each((connection) => (connection.isEnding ? connection.endNow() : connection.end(reason)));
+    registry.each((connection) => (connection.isEnding ? connection.cutShort() : connection.end(reason)));
     const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
     await registry.whenEmpty(left());
     registry.each((connection) => connection.cut(reason));

@@ -7,6 +7,9 @@ import type { StoreHead } from '../replay/store-heads.js';
  */
 const DELIVER_WITHIN_MS = 5_000;
 
+/** How long it may take to find out what that is, in milliseconds: after that, what this node knows is all there is. */
+const FIND_WITHIN_MS = 4_000;
+
 /**
  * A connection that is about to end, and has yet to hand over what was published before. It exists from then on only.
  *
@@ -15,12 +18,13 @@ const DELIVER_WITHIN_MS = 5_000;
 export class Delivery {
   /** It is not known yet where that end is: nothing is sent. */
   isHeld = true;
-  private readonly deadline = performance.now() + DELIVER_WITHIN_MS;
-  private settle: (() => void) | undefined;
+  private readonly begunAt = performance.now();
+  private settle: ((isWhole: boolean) => void) | undefined;
 
   /** Finds where the end is in each channel. @returns a promise if the store must be asked */
   find(places: readonly Place[], heads: StoreHead): readonly Limit[] | Promise<readonly Limit[]> {
-    const limits = places.map(({ channel }) => heads.of(channel, this.deadline));
+    const deadline = this.begunAt + FIND_WITHIN_MS;
+    const limits = places.map(({ channel }) => heads.of(channel, deadline));
     const known = limits.filter((limit): limit is Limit => !(limit instanceof Promise));
     return known.length === limits.length ? known : Promise.all(limits.map((limit) => Promise.resolve(limit)));
   }
@@ -31,19 +35,19 @@ export class Delivery {
     this.isHeld = false;
   }
 
-  /** @returns when the client has everything, or the time is over */
-  wait(): Promise<void> {
+  /** @returns whether the client has everything: `false` when the time is over */
+  wait(): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.deadline - performance.now());
-      this.settle = () => {
+      const timer = setTimeout(() => resolve(false), this.begunAt + DELIVER_WITHIN_MS - performance.now());
+      this.settle = (isWhole) => {
         clearTimeout(timer);
-        resolve();
+        resolve(isWhole);
       };
     });
   }
 
   /** The client has everything, or will get nothing more. */
   done(): void {
-    this.settle?.();
+    this.settle?.(true);
   }
 }

@@ -121,11 +121,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.pump();
   }
 
-  deliver(): Promise<void> | undefined {
+  deliver(): Promise<boolean> | undefined {
     // A client that has not been told where it stands misses nothing: it begins anew.
     if (!this.hasBegun || this.isStopped) return undefined;
     if (this.group?.isFlushing) {
-      return new Promise((resolve) => process.nextTick(() => resolve(this.deliver())));
+      return new Promise((resolve) => process.nextTick(() => resolve(this.deliver() ?? true)));
     }
     const delivery = (this.delivery = new Delivery());
     const limits = delivery.find(this.places, this.replay.heads);

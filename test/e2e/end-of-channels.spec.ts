@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { Controller, Injectable, Query, type BeforeApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import {
   Sse,
@@ -18,6 +19,21 @@ const kinds: Record<string, SseSubscribeOptions> = {
   live: {},
   filtered: { filter: () => true },
 };
+
+const clocks = [
+  'Date',
+  'clearImmediate',
+  'clearInterval',
+  'clearTimeout',
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'setInterval',
+  'setTimeout',
+] as const;
+const everythingBut = (...faked: (typeof clocks)[number][]) => clocks.filter((clock) => !faked.includes(clock));
 
 @Controller()
 class Feeds {
@@ -130,6 +146,32 @@ describe.each(platforms)('what was published before an end, on $name,', (platfor
       'goodbye',
     ]);
     expect(await connection!.closed).toMatchObject({ code: 'kicked' });
+  });
+
+  it('that takes longer than may be does not look like a whole one', async () => {
+    const client = await follow();
+    const [connection] = connections;
+    for (let n = 0; n < 200; n++) await broadcaster.publish('a', 'x'.repeat(50_000));
+    jest.useFakeTimers({ doNotFake: everythingBut('setTimeout', 'clearTimeout') });
+    broadcaster.disconnect({ user: 'ann' }, { event: 'goodbye' });
+    jest.advanceTimersByTime(5_000);
+    jest.useRealTimers();
+    await expect(client.rest()).rejects.toThrow();
+    expect(client.text).not.toContain('goodbye');
+    expect(await connection!.closed).toMatchObject({ code: 'kicked' });
+  });
+
+  it('and of a shutdown that has no more time does not look like a whole one', async () => {
+    const client = await follow();
+    const [connection] = connections;
+    for (let n = 0; n < 200; n++) await broadcaster.publish('a', 'x'.repeat(50_000));
+    jest.useFakeTimers({ doNotFake: everythingBut('setTimeout', 'clearTimeout') });
+    const ending = running.app.get(SseShutdownService).shutdown();
+    jest.advanceTimersByTime(5_000);
+    jest.useRealTimers();
+    await expect(client.rest()).rejects.toThrow();
+    expect(await connection!.closed).toMatchObject({ code: 'server_closing' });
+    await ending;
   });
 
   it('does not keep a client that leaves meanwhile', async () => {
