@@ -3,7 +3,7 @@ import ts from 'typescript';
 import type { Block } from './papers.js';
 
 /** Where a name comes from that a block does not import. The last is what a reader's application has. */
-const SOURCES = [
+export const SOURCES = [
   'nestjs-event-stream',
   'nestjs-event-stream/backplane',
   'nestjs-event-stream/redis',
@@ -73,8 +73,12 @@ function exportsOf(program: ts.Program, probe: string): ReadonlyMap<string, read
   );
 }
 
-/** A block as a module: in a class or a method if it is a part of one, and with the imports that it leaves out. */
-function moduleOf(code: string, exported: ReadonlyMap<string, readonly string[]>): string {
+/**
+ * A block as a module: in a class `Example` or a method of it if it is a part of one, and with the imports that it leaves out.
+ *
+ * @param exported the names that each module exports
+ */
+export function moduleOf(code: string, exported: ReadonlyMap<string, readonly string[]>): string {
   const whole = wholeOf(code);
   const missing = namesUsed(whole);
   const imports = [...exported].map(([source, names]) => {
@@ -85,9 +89,9 @@ function moduleOf(code: string, exported: ReadonlyMap<string, readonly string[]>
 
 function wholeOf(code: string): string {
   if (isModule(code)) return code;
-  const services = code.includes('constructor(') ? '' : 'interface Example extends Services {}\n';
-  const members = `class Example {\n${code}}`;
-  return services + (parses(members) ? members : `class Example {\nasync example() {\n${code}}}`);
+  const services = code.includes('constructor(') ? '' : 'export interface Example extends Services {}\n';
+  const members = `export class Example {\n${code}}`;
+  return services + (parses(members) ? members : `export class Example {\nasync example() {\n${code}}}`);
 }
 
 function isModule(code: string): boolean {

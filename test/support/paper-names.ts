@@ -35,7 +35,7 @@ export declare class MyBackplane extends SseBackplane {
   close: SseBackplane['close'];
 }
 
-export const CurrentUser = createParamDecorator(() => undefined);
+export const CurrentUser = createParamDecorator(() => ({ id: 'ann', tenant: 'acme' }));
 export declare function startTestApp(): Promise<INestApplication>;
 
 /** What is injected into controllers. */

@@ -1,0 +1,181 @@
+import 'reflect-metadata';
+import { Controller, Module, type INestApplication, type Type } from '@nestjs/common';
+import type { AddressInfo, Server } from 'node:net';
+import { Sse, SseBroadcaster, SseModule, SseStream } from '../../lib/index.js';
+import { open } from '../support/client.js';
+import { controllerOf, run } from '../support/paper-app.js';
+import { platforms, start, type Running } from '../support/platforms.js';
+
+interface Bouncer {
+  ban(user: { id: string }): Promise<void>;
+}
+
+const platform = platforms[0]!;
+
+/** The files of the first page, as its reader has them. */
+function gettingStarted() {
+  const page = 'docs/GETTING-STARTED.md';
+  const controller = run(page, 'class OrdersController');
+  const app = run(page, 'class AppModule', { './orders.controller.js': controller });
+  return { AppModule: app.AppModule as Type, main: run(page, 'function main', { './app.module.js': app }).main };
+}
+
+const services = {
+  llm: {
+    async *stream() {
+      yield* await Promise.resolve([{ data: { text: 'Hel' } }, { data: { text: 'lo' } }]);
+    },
+  },
+  jobs: {
+    async run(_: string, onPercent: (percent: number) => Promise<boolean>) {
+      for (const percent of [50, 100]) await onPercent(percent);
+    },
+  },
+};
+
+// `compiles against the package` is said of every block by papers.spec.ts; these are run, word for word.
+describe('the code of the papers', () => {
+  let running: Running | undefined;
+  const serve = async (...controllers: Type[]) => {
+    running = await start(platform, { imports: [SseModule.forRoot()], controllers });
+    return running;
+  };
+  afterEach(async () => {
+    await running?.app.close();
+    running = undefined;
+  });
+
+  it('README.md: twelve lines', async () => {
+    const { AppModule } = run('README.md', 'class ClockController') as { AppModule: Type };
+    running = await start(platform, { imports: [AppModule] });
+    const client = await open(running, '/clock');
+    expect(await client.event()).toMatchObject({ event: 'tick', data: '{"n":0}' });
+    client.leave();
+  });
+
+  it('GETTING-STARTED.md: what is published arrives, and what was missed', async () => {
+    process.env.PORT = '0';
+    const app = await (gettingStarted().main as () => Promise<INestApplication>)();
+    delete process.env.PORT;
+    const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
+    running = { app, url: `http://127.0.0.1:${port}`, http2: false };
+    const order = async (total: number) =>
+      void (await open(running!, '/orders', { method: 'POST', body: { total } })).leave();
+    const client = await open(running, '/orders/feed');
+    await order(20);
+    const first = await client.event();
+    expect(first).toMatchObject({ event: 'created', data: '{"total":20}' });
+    client.leave();
+    await order(21);
+    await order(22);
+    const again = await open(running, '/orders/feed', { headers: { 'Last-Event-ID': first!.id! } });
+    expect((await again.events(2)).map(({ data }) => data)).toEqual(['{"total":21}', '{"total":22}']);
+    again.leave();
+  });
+
+  it('EVENTS.md: what the comments say', async () => {
+    await serve(
+      controllerOf('docs/EVENTS.md', '*examples()'),
+      controllerOf('docs/EVENTS.md', '*rows()'),
+      controllerOf('docs/EVENTS.md', '*numbers('),
+    );
+    const examples = await open(running!, '/examples');
+    await examples.rest();
+    expect(examples.text).toBe(
+      [
+        'data: text\n\n',
+        'data: 7\n\n',
+        'data: {"total":20}\n\n',
+        'event: created\nid: order-7\ndata: 1\n\n',
+        'data: two\ndata: lines\n\n',
+        'retry: 5000\n\n',
+        ': people see it in curl\n\n',
+        'event: bell\ndata: \n\n',
+        'event: tick\ndata: {"n":1}\n\n',
+      ].join(''),
+    );
+    expect(await (await open(running!, '/rows')).rest()).toMatchObject([{ data: '{"id":7,"type":"invoice"}' }]);
+    const numbers = await open(running!, '/numbers', { headers: { 'Last-Event-ID': '98' } });
+    expect((await numbers.rest()).map(({ id, data }) => [id, data])).toEqual([
+      ['99', '99'],
+      ['100', '100'],
+    ]);
+  });
+
+  it('SOURCES.md: a generator, a queue and a list', async () => {
+    const page = 'docs/SOURCES.md';
+    await serve(
+      controllerOf(page, 'async *answer(', () => services),
+      controllerOf(page, 'new SseQueue(', () => services),
+      controllerOf(page, 'hello() {'),
+    );
+    const datas = async (path: string, method = 'GET') =>
+      (await (await open(running!, path, { method, body: method === 'POST' ? {} : undefined })).rest()).map(
+        ({ data }) => data,
+      );
+    expect(await datas('/answer', 'POST')).toEqual(['{"text":"Hel"}', '{"text":"lo"}', '[DONE]']);
+    expect(await datas('/import?file=a')).toEqual(['{"percent":50}', '{"percent":100}']);
+    expect(await datas('/hello')).toEqual(['{"name":"Ada"}', 'one', 'two']);
+  });
+
+  it('SHUTDOWN.md: a handler says goodbye by itself', async () => {
+    await serve(controllerOf('docs/SHUTDOWN.md', 'async *job('));
+    const client = await open(running!, '/job');
+    expect(await client.event()).toMatchObject({ data: '{"percent":0}' });
+    const closing = running!.app.close();
+    expect((await client.rest()).at(-1)).toMatchObject({ event: 'paused' });
+    await closing;
+  });
+
+  it('LLM.md: an answer is started, read from its beginning after its end, and unknown otherwise', async () => {
+    const Llm = class {
+      stream = services.llm.stream;
+    };
+    const { AnswersController } = run('docs/LLM.md', 'class AnswersController', {
+      './test/support/paper-names.js': { Llm, PromptDto: Object },
+    }) as { AnswersController: Type };
+    running = await start(platform, {
+      imports: [SseModule.forRoot()],
+      controllers: [AnswersController],
+      providers: [Llm],
+    });
+    const started = await fetch(`${running.url}/answers`, {
+      method: 'POST',
+      body: new URLSearchParams({ prompt: 'Hi' }),
+    });
+    const { id } = (await started.json()) as { id: string };
+    const answer = await (await open(running, `/answers/${id}`)).rest();
+    expect(answer.map(({ data }) => data).filter(Boolean)).toEqual(['{"text":"Hel"}', '{"text":"lo"}']);
+    expect((await open(running, '/answers/other')).status).toBe(204);
+  });
+
+  it('SECURITY.md: a user has five streams, and none when banned', async () => {
+    await serve(controllerOf('docs/SECURITY.md', 'limited('));
+    const streams = [];
+    for (let n = 0; n < 5; n++) streams.push(await open(running!, '/limited'));
+    expect((await open(running!, '/limited')).status).toBe(429);
+    const { Example } = run('docs/SECURITY.md', 'async ban(') as { Example: { prototype: Bouncer } };
+    await Example.prototype.ban.call({ broadcaster: running!.app.get(SseBroadcaster) }, { id: 'ann' });
+    for (const stream of streams) expect((await stream.rest()).at(-1)).toMatchObject({ event: 'banned' });
+  });
+});
+
+describe('TESTING.md', () => {
+  @Controller()
+  class Hello {
+    @Sse('hello') hello() {
+      return new SseStream(['hello']);
+    }
+  }
+  @Module({ imports: [SseModule.forRoot()], controllers: [Hello] })
+  class HelloModule {}
+  const own = {
+    './test/support/paper-names.js': {
+      AppModule: gettingStarted().AppModule,
+      startTestApp: async () => (await start(platform, { imports: [HelloModule] })).app,
+    },
+  };
+
+  // Each of these is a test itself.
+  for (const title of ['ticks', 'sends what is published', 'says hello']) run('docs/TESTING.md', `it('${title}'`, own);
+});
