@@ -12,6 +12,7 @@ const part = process.env.TEST_PART ?? 'all';
 const longSpecs = [
   'test/browser/',
   'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
+  'test/e2e/(pipelining|retention)\\.',
   'test/hardening/(backpressure|delivery|ends|leaks|replays|shutdown)\\.',
   'test/redis/(cluster-.+|connections|faults|leases|nodes|reads|rollback|silence-check|unreadable)\\.',
 ];

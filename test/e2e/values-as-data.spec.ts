@@ -67,7 +67,9 @@ describe.each(platforms)('values of a source on $name', (platform) => {
   it('are refused when they are records and nobody has said so, and the error names the option', async () => {
     await begin({});
     logged.mockClear();
-    expect((await open(running, '/module')).status).toBe(500);
+    const client = await open(running, '/module');
+    expect(client.status).toBe(500);
+    client.leave();
     expect(logged.mock.calls.flat()).toContainEqual(
       expect.objectContaining({ code: 'SSE_INVALID_EVENT', message: expect.stringContaining("as: 'data'") }),
     );

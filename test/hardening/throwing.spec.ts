@@ -3,7 +3,7 @@ import { Controller, Logger } from '@nestjs/common';
 import { NEVER } from 'rxjs';
 import type { Connection } from '../../lib/connection/connection.js';
 import { Sse, SseBroadcaster, SseClient, SseModule } from '../../lib/index.js';
-import { open } from '../support/client.js';
+import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';
 
@@ -42,11 +42,17 @@ describe.each(platforms)('a connection that throws, among three on $name', (plat
     const options = { ping: { intervalMs: 60_000 }, shutdown: { farewell: () => ({ data: 'bye' }) } };
     running = await start(platform, { imports: [SseModule.forRoot(options)], controllers: [Streams] });
   });
-  afterEach(() => running.app.close());
+  const opened: Client[] = [];
+  afterEach(async () => {
+    // Also those that can not be written to: the server would wait for them.
+    for (const client of opened.splice(0)) client.leave();
+    await running.app.close();
+  });
 
   /** Three clients, the second of which cannot be written to, by whatever `method` of its writer. */
   const three = async (path: string, ...methods: ('write' | 'writeShared' | 'end')[]) => {
     const clients = [await open(running, path), await open(running, path), await open(running, path)];
+    opened.push(...clients);
     const { arrived } = running.app.get(Streams);
     await until(() => arrived.length === 3 && arrived.every(({ state }) => state === 'open'));
     const { writer } = arrived[1] as unknown as { writer: Record<string, unknown> };
