@@ -9,7 +9,7 @@ import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
 import { settingsOf, type ChannelOptions } from '../channel/channel-options.js';
-import { insist } from './retry-while-unavailable.js';
+import { retryWhileUnavailable } from './retry-while-unavailable.js';
 import { ProductionRun, SseProduction } from './production.js';
 import { KEPT_WHOLE, toStored } from '../channel/stored-event.js';
 
@@ -160,7 +160,7 @@ export class Productions {
       for (const [index, event] of events.entries()) {
         const store = async () => isOurs() && this.options.store(name, event, hasKeys ? `${key}${index}` : undefined);
         const mayRepeat = hasKeys || event.kind === 'end';
-        if (mayRepeat) await insist(store, deadline, this.stopping.signal);
+        if (mayRepeat) await retryWhileUnavailable(store, deadline, this.stopping.signal);
         else await store().catch(this.options.report);
       }
     } catch (error) {

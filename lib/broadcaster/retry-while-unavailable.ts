@@ -13,7 +13,7 @@ const LAST_RETRY_MS = 1_000;
  * @throws what the last try failed with; at once what is not `SSE_BACKPLANE_UNAVAILABLE`
  * @internal
  */
-export async function insist<Result>(
+export async function retryWhileUnavailable<Result>(
   work: () => Promise<Result>,
   deadline: number,
   hurry: AbortSignal,

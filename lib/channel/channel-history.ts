@@ -4,7 +4,7 @@ import type { Frame } from '../protocol/frame.js';
 import { readFrame, storedFrame, type SseStoredEvent } from './stored-event.js';
 
 /** What is kept of a channel: an event that clients hear of, or what says that a life of the channel is going on. */
-export interface KeptEntry {
+export interface HistoryEntry {
   /** `undefined` for what no listener of a client is called for: a beginning, an end, a comment, a `retry`. */
   readonly event: SseStoredEvent | undefined;
   /** Whether it begins a life. */
@@ -71,7 +71,7 @@ export async function* readStore(
   channel: string,
   page: number,
   after?: string,
-): AsyncGenerator<KeptEntry, void> {
+): AsyncGenerator<HistoryEntry, void> {
   let turnEnds = performance.now() + TURN_MS;
   for (let from = after; ;) {
     const { entries } = await backplane.read(channel, from, page, PAGE_BYTES);

@@ -38,7 +38,7 @@ export interface ReadersAtHead {
  */
 export interface LateReader {
   /** The number of the entry to read next. */
-  readonly cursor: number;
+  readonly next: number;
   /** At most so much is kept for it beyond the history, in bytes. */
   readonly maxKeptBytes: number;
 }
@@ -192,10 +192,10 @@ export class Channel implements SseBackplaneListener {
       let last: LateReader | undefined;
       for (const reader of late) {
         // The log has lost what it should have kept: nothing can be done for that one.
-        if (reader.cursor < log.first) late.delete(reader);
-        else if (!last || reader.cursor < last.cursor) last = reader;
+        if (reader.next < log.first) late.delete(reader);
+        else if (!last || reader.next < last.next) last = reader;
       }
-      log.trim(now, Math.min(next, last?.cursor ?? next));
+      log.trim(now, Math.min(next, last?.next ?? next));
       // What it asked for is more than may be kept for it: the history's bounds hold for it as well.
       if (!last || log.excess(now) <= last.maxKeptBytes) return;
       late.delete(last);

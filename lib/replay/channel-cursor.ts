@@ -14,7 +14,7 @@ export type SseFrom =
   | { readonly time: number | Date };
 
 /** The end of what a reader gets: the number of an entry, and the position of the one before it. */
-export interface Limit {
+export interface ReadLimit {
   readonly number: number;
   readonly position: string | undefined;
 }
@@ -24,9 +24,9 @@ export interface Limit {
  *
  * @internal
  */
-export class Place implements LateReader {
+export class ChannelCursor implements LateReader {
   /** The number of the entry to read next. */
-  cursor = 0;
+  next = 0;
   /** What the reader has everything up to, as its client is told. */
   position: string | undefined;
   /** What is to be announced before anything newer. */
@@ -38,7 +38,7 @@ export class Place implements LateReader {
   /** Where the log ended when the store was asked last, and had no more. */
   askedAt: number | undefined;
   /** Nothing from here on is for this reader: its connection ends when it has all before. */
-  limit: Limit | undefined;
+  limit: ReadLimit | undefined;
   /** The client has nothing of the channel yet, not even a position. */
   isFresh = false;
   /** Only the beginning is missing: the reader goes on where it is, not at the head. */
@@ -56,13 +56,13 @@ export class Place implements LateReader {
   }
 
   get isBehind(): boolean {
-    return this.cursor < this.channel.log.first;
+    return this.next < this.channel.log.first;
   }
 
   get isAtHead(): boolean {
     if (this.gap) return false;
     if (this.limit && this.position === this.limit.position) return true;
-    return !this.isRefilling && this.cursor >= this.end;
+    return !this.isRefilling && this.next >= this.end;
   }
 
   /** The number of the entry behind the last one that is for this reader. */
@@ -91,9 +91,9 @@ export class Place implements LateReader {
   }
 
   /** Begins with the entry of that number. */
-  startAt(cursor: number): void {
+  startAt(number: number): void {
     this.isRefilling = false;
-    this.moveTo(cursor);
+    this.moveTo(number);
   }
 
   /** Goes on after `position`. */
@@ -101,21 +101,21 @@ export class Place implements LateReader {
     this.position = position;
     this.isRefilling = !this.findInLog();
     // What is too old is as good as gone, though the log has yet to drop it. A store knows by itself.
-    if (!this.isRefilling && !retains && this.cursor < this.channel.log.oldest(performance.now())) this.miss('trimmed');
+    if (!this.isRefilling && !retains && this.next < this.channel.log.oldest(performance.now())) this.miss('trimmed');
   }
 
-  /** @returns whether the log has the position, and the cursor was put behind it */
+  /** @returns whether the log has the position, and the cursor stands behind it now */
   findInLog(): boolean {
-    const cursor = this.position === undefined ? undefined : this.channel.log.cursorAfter(this.position);
-    if (cursor === undefined) return false;
-    this.cursor = cursor;
+    const number = this.position === undefined ? undefined : this.channel.log.cursorAfter(this.position);
+    if (number === undefined) return false;
+    this.next = number;
     this.isRefilling = false;
     return true;
   }
 
-  moveTo(cursor: number): void {
-    this.cursor = cursor;
-    if (cursor >= this.channel.log.first) this.position = this.channel.log.positionBefore(cursor) ?? this.position;
+  moveTo(number: number): void {
+    this.next = number;
+    if (number >= this.channel.log.first) this.position = this.channel.log.positionBefore(number) ?? this.position;
   }
 
   miss(reason: SseGapReason): void {
@@ -124,29 +124,29 @@ export class Place implements LateReader {
     this.isRefilling = false;
   }
 
-  /** What came before this place is gone, and what follows it is not. */
+  /** What came before the cursor is gone, and what follows it is not. */
   missBeginning(): void {
     this.gap = 'trimmed';
     this.isAtBeginning = true;
   }
 
-  /** Gives up what is missing. @param cursor where to go on instead */
-  jump(cursor: number): void {
+  /** Gives up what is missing. @param number where to go on instead */
+  jump(number: number): void {
     this.gap = undefined;
     if (this.isAtBeginning) {
       this.isAtBeginning = false;
       return;
     }
-    this.cursor = cursor;
-    this.position = this.channel.log.positionBefore(cursor);
+    this.next = number;
+    this.position = this.channel.log.positionBefore(number);
   }
 
   private startSince(time: number | Date): void {
     // A clock of milliseconds is up to one behind: rather an event more than one too few.
     const at = performance.now() - (Date.now() - Number(time)) - 1;
     const { log } = this.channel;
-    const cursor = log.firstSince(at);
-    if (cursor > log.oldest(performance.now())) this.startAt(cursor);
+    const number = log.firstSince(at);
+    if (number > log.oldest(performance.now())) this.startAt(number);
     else this.startEarliest(false);
   }
 }

@@ -1,8 +1,8 @@
 import type { SseBackplane } from '../backplane/backplane.js';
-import { PatientReader } from './store-reader.js';
+import { StoreReader } from './store-reader.js';
 import { ReplayPace } from './replay-pace.js';
 import { SnapshotLoads } from './snapshot-loads.js';
-import { StoreHead } from './store-heads.js';
+import { StoreHeads } from './store-heads.js';
 import { StorePages } from './store-pages.js';
 
 /**
@@ -13,13 +13,13 @@ import { StorePages } from './store-pages.js';
 export class ReplayResources {
   readonly pace = new ReplayPace();
   readonly snapshots = new SnapshotLoads();
-  readonly reader: PatientReader;
-  readonly heads: StoreHead;
+  readonly reader: StoreReader;
+  readonly heads: StoreHeads;
   readonly pages: StorePages;
 
   constructor(readonly backplane: SseBackplane) {
-    this.reader = new PatientReader(backplane);
-    this.heads = new StoreHead(backplane);
+    this.reader = new StoreReader(backplane);
+    this.heads = new StoreHeads(backplane);
     this.pages = new StorePages(backplane, this.reader, this.pace);
   }
 

@@ -4,7 +4,7 @@ import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { Channel, LateReader } from '../channel/channel.js';
-import type { Place } from './channel-cursor.js';
+import type { ChannelCursor } from './channel-cursor.js';
 
 /** How the state is made that a client starts from. */
 export interface SnapshotPlan {
@@ -27,7 +27,7 @@ export class SnapshotLoad {
   private encoded: { readonly id: string; readonly serialize: SseSerialize; readonly text: WireText } | undefined;
 
   constructor(channels: readonly Channel[], load: SnapshotPlan['load'], maxKeptBytes: number) {
-    this.begun = new Map(channels.map((channel) => [channel, { cursor: channel.log.next, maxKeptBytes }]));
+    this.begun = new Map(channels.map((channel) => [channel, { next: channel.log.next, maxKeptBytes }]));
     for (const [channel, reader] of this.begun) channel.keepFor(reader);
     this.state = makeState(load);
   }
@@ -37,13 +37,13 @@ export class SnapshotLoad {
   }
 
   /** Where in the channel whoever has this state goes on. */
-  cursorIn(channel: Channel): number {
-    return this.begun.get(channel)?.cursor ?? channel.log.next;
+  nextIn(channel: Channel): number {
+    return this.begun.get(channel)?.next ?? channel.log.next;
   }
 
   /** Whether all that came since its making began is there for another reader. */
   get isWhole(): boolean {
-    for (const [channel, { cursor }] of this.begun) if (cursor < channel.log.first) return false;
+    for (const [channel, { next }] of this.begun) if (next < channel.log.first) return false;
     return true;
   }
 
@@ -72,23 +72,23 @@ export class SnapshotLoads {
   private readonly timers = new Set<NodeJS.Timeout>();
 
   /**
-   * One that a reader of these places can have, if there is any.
+   * One that a reader with these cursors can have, if there is any.
    *
    * @param kept those of them that stay where they are
    */
-  find(plan: SnapshotPlan, places: readonly Place[], kept = places): SnapshotLoad | undefined {
+  find(plan: SnapshotPlan, cursors: readonly ChannelCursor[], kept = cursors): SnapshotLoad | undefined {
     if (plan.key === undefined) return undefined;
-    const load = this.shared.get(keyOf(plan, places));
+    const load = this.shared.get(keyOf(plan, cursors));
     if (!load?.isWhole) return undefined;
     // A state older than what its client has seen already would take that back.
-    const canHave = ({ channel, cursor, isFresh }: Place) => isFresh || cursor <= load.cursorIn(channel);
+    const canHave = ({ channel, next, isFresh }: ChannelCursor) => isFresh || next <= load.nextIn(channel);
     // A channel that was forgotten and made anew meanwhile is another one.
-    return places.every(({ channel }) => load.covers(channel)) && kept.every(canHave) ? load : undefined;
+    return cursors.every(({ channel }) => load.covers(channel)) && kept.every(canHave) ? load : undefined;
   }
 
-  begin(plan: SnapshotPlan, places: readonly Place[], maxKeptBytes: number): SnapshotLoad {
+  begin(plan: SnapshotPlan, cursors: readonly ChannelCursor[], maxKeptBytes: number): SnapshotLoad {
     const load = new SnapshotLoad(
-      places.map(({ channel }) => channel),
+      cursors.map(({ channel }) => channel),
       plan.load,
       maxKeptBytes,
     );
@@ -99,7 +99,7 @@ export class SnapshotLoads {
       );
       return load;
     }
-    const key = keyOf(plan, places);
+    const key = keyOf(plan, cursors);
     this.shared.set(key, load);
     const forget = () => {
       load.release();
@@ -135,7 +135,7 @@ async function makeState(load: SnapshotPlan['load']): Promise<SseEventInit> {
   );
 }
 
-function keyOf({ key, load }: SnapshotPlan, places: readonly Place[]): string {
+function keyOf({ key, load }: SnapshotPlan, cursors: readonly ChannelCursor[]): string {
   // The text of the function, so that two handlers that subscribe to the same channels never get each other's state.
-  return JSON.stringify([key, load.toString(), places.map(({ channel }) => channel.name)]);
+  return JSON.stringify([key, load.toString(), cursors.map(({ channel }) => channel.name)]);
 }

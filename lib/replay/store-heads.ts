@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import type { Channel, ChannelWatcher } from '../channel/channel.js';
-import type { Limit } from './channel-cursor.js';
+import type { ReadLimit } from './channel-cursor.js';
 
 /** What is asked of the store at a time, in entries and bytes: only the positions are looked at. */
 const PAGE_ENTRIES = 100;
@@ -15,16 +15,16 @@ const READS_AT_ONCE = 64;
  *
  * @internal
  */
-export class StoreHead {
+export class StoreHeads {
   /** What was asked in this turn: connections that end together ask once for each channel. */
-  private readonly asked = new Map<Channel, Promise<Limit>>();
+  private readonly asked = new Map<Channel, Promise<ReadLimit>>();
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly backplane: SseBackplane) {}
 
   /** @returns at once when the log of the channel is the store */
-  of(channel: Channel, deadline: number): Limit | Promise<Limit> {
+  of(channel: Channel, deadline: number): ReadLimit | Promise<ReadLimit> {
     if (!this.backplane.retains) return headOf(channel);
     let limit = this.asked.get(channel);
     if (!limit) {
@@ -34,7 +34,7 @@ export class StoreHead {
     return limit;
   }
 
-  private async find(channel: Channel, deadline: number): Promise<Limit> {
+  private async find(channel: Channel, deadline: number): Promise<ReadLimit> {
     const { log, name } = channel;
     for (let after = log.head; ;) {
       const page = await this.read(name, after, deadline);
@@ -72,12 +72,12 @@ export class StoreHead {
   }
 }
 
-function headOf({ log }: Channel): Limit {
+function headOf({ log }: Channel): ReadLimit {
   return { number: log.next, position: log.head };
 }
 
 /** Waits until this node has everything up to a position. */
-async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<Limit> {
+async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<ReadLimit> {
   const { log } = channel;
   if (position === undefined) return headOf(channel);
   // What the log has dropped again, or lost, it has had.

@@ -3,7 +3,7 @@ import type { SseGapReason } from '../protocol/gap-reason.js';
 import type { Frame } from '../protocol/frame.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { LogSlice } from '../log/log-slices.js';
-import type { PatientReader, PatientStream } from './store-reader.js';
+import type { StoreReader, StoppableReader } from './store-reader.js';
 import type { ReplayPace } from './replay-pace.js';
 import { storedFrame } from '../channel/stored-event.js';
 
@@ -32,7 +32,7 @@ export interface StorePage extends LogSlice {
 interface Reading {
   readonly page: Promise<StorePage | undefined>;
   /** Who waits for it. When the last one leaves, nobody need read on. */
-  readonly streams: Set<PatientStream>;
+  readonly streams: Set<StoppableReader>;
   readonly asking: { isStopped: boolean };
 }
 
@@ -52,7 +52,7 @@ export class StorePages {
 
   constructor(
     private readonly backplane: SseBackplane,
-    private readonly reader: PatientReader,
+    private readonly reader: StoreReader,
     private readonly pace: ReplayPace,
   ) {}
 
@@ -67,7 +67,7 @@ export class StorePages {
    *
    * @returns `undefined` when the stream was stopped meanwhile
    */
-  async read(stream: PatientStream, channel: string, after: string | undefined): Promise<StorePage | undefined> {
+  async read(stream: StoppableReader, channel: string, after: string | undefined): Promise<StorePage | undefined> {
     const key = keyOf(channel, after);
     let reading = this.readings.get(key);
     if (!reading || reading.asking.isStopped) {
@@ -88,7 +88,7 @@ export class StorePages {
   }
 
   /** It was stopped: nothing need be read for it. */
-  leave(stream: PatientStream): void {
+  leave(stream: StoppableReader): void {
     for (const { streams, asking } of this.readings.values()) {
       if (!streams.delete(stream) || streams.size > 0) continue;
       asking.isStopped = true;
@@ -104,7 +104,7 @@ export class StorePages {
   }
 
   private async ask(
-    asking: PatientStream,
+    asking: StoppableReader,
     channel: string,
     after: string | undefined,
     key: string,

@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { SseError } from '../protocol/sse-error.js';
-import { PatientReader } from './store-reader.js';
+import { StoreReader } from './store-reader.js';
 
 const away = () => new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
 
@@ -25,12 +25,12 @@ class Store {
 
 describe('reading for streams', () => {
   let store: Store;
-  let reader: PatientReader;
+  let reader: StoreReader;
   const read = (who = { isStopped: false }) => reader.read(who, 'orders', undefined, 10);
 
   beforeEach(() => {
     store = new Store();
-    reader = new PatientReader(store as unknown as SseBackplane);
+    reader = new StoreReader(store as unknown as SseBackplane);
   });
   afterEach(() => reader.close());
 

@@ -9,7 +9,7 @@ const LAST_RETRY_MS = 1_000;
 const WAKES = 2;
 
 /** Who reads. */
-export interface PatientStream {
+export interface StoppableReader {
   /** Nothing is to be read for it any more. */
   readonly isStopped: boolean;
 }
@@ -20,8 +20,8 @@ export interface PatientStream {
  *
  * @internal
  */
-export class PatientReader {
-  private readonly waiting = new Map<PatientStream, (isBack: boolean) => void>();
+export class StoreReader {
+  private readonly waiting = new Map<StoppableReader, (isBack: boolean) => void>();
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
 
@@ -34,7 +34,7 @@ export class PatientReader {
    * @returns `undefined` when it was stopped meanwhile
    */
   async read(
-    stream: PatientStream,
+    stream: StoppableReader,
     channel: string,
     after: string | undefined,
     limit: number,
@@ -44,7 +44,7 @@ export class PatientReader {
   }
 
   /** The same for any other question to the store. */
-  async ask<T>(stream: PatientStream, question: () => Promise<T>): Promise<T | undefined> {
+  async ask<T>(stream: StoppableReader, question: () => Promise<T>): Promise<T | undefined> {
     // Whoever comes while others wait need not find out for itself.
     let mustWait = this.waiting.size > 0;
     for (;;) {
@@ -67,7 +67,7 @@ export class PatientReader {
   }
 
   /** It was stopped: it need not wait. */
-  leave(stream: PatientStream): void {
+  leave(stream: StoppableReader): void {
     const settle = this.waiting.get(stream);
     this.waiting.delete(stream);
     settle?.(false);
@@ -78,7 +78,7 @@ export class PatientReader {
     for (const stream of [...this.waiting.keys()]) this.leave(stream);
   }
 
-  private wait(stream: PatientStream): Promise<boolean> {
+  private wait(stream: StoppableReader): Promise<boolean> {
     return new Promise((resolve) => {
       this.waiting.set(stream, resolve);
       this.askLater();

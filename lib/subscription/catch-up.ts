@@ -2,8 +2,8 @@ import type { SseGapReason } from '../protocol/gap-reason.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
-import type { PatientStream } from '../replay/store-reader.js';
-import type { Place } from '../replay/channel-cursor.js';
+import type { StoppableReader } from '../replay/store-reader.js';
+import type { ChannelCursor } from '../replay/channel-cursor.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import type { SnapshotLoad, SnapshotPlan } from '../replay/snapshot-loads.js';
 import { beginAt, startFresh } from './starting-point.js';
@@ -17,7 +17,7 @@ import type { SubscriptionOutput } from './subscription-output.js';
 export type Halt = 'done' | 'paused' | 'turn' | Promise<void>;
 
 /**
- * Brings the places of one subscription to the heads of their channels: from the log, from the store, or over a gap, and
+ * Brings the cursors of one subscription to the heads of their channels: from the log, from the store, or over a gap, and
  * with a snapshot where one is due.
  *
  * @internal
@@ -32,10 +32,10 @@ export class CatchUp {
   /** The log keeps what comes for this reader. */
   private isLate = false;
 
-  /** @param stream whose places they are: when it is stopped, nothing is sent */
+  /** @param stream whose cursors they are: when it is stopped, nothing is sent */
   constructor(
-    public places: readonly Place[],
-    private readonly stream: PatientStream,
+    public cursors: readonly ChannelCursor[],
+    private readonly stream: StoppableReader,
     private readonly connection: Connection,
     private readonly replay: ReplayResources,
     private readonly snapshot: SnapshotPlan | undefined,
@@ -43,18 +43,18 @@ export class CatchUp {
   ) {}
 
   get isAtHead(): boolean {
-    return this.places.every(({ isAtHead }) => isAtHead);
+    return this.cursors.every(({ isAtHead }) => isAtHead);
   }
 
   /** Whether the client has all that is for it before its connection ends. */
   get isAtLimit(): boolean {
-    return !this.isSnapshotDue && this.places.every((place) => place.limit && place.isAtHead);
+    return !this.isSnapshotDue && this.cursors.every((cursor) => cursor.limit && cursor.isAtHead);
   }
 
-  /** Puts all places where the client goes on. @returns when it is known where, if the store must be asked */
+  /** Puts all cursors where the client goes on. @returns when it is known where, if the store must be asked */
   begin(): Promise<void> | undefined {
-    const { places, replay, stream } = this;
-    const { isFresh, isUntold, pending } = beginAt(places, this.connection.lastEventId, replay, stream);
+    const { cursors, replay, stream } = this;
+    const { isFresh, isUntold, pending } = beginAt(cursors, this.connection.lastEventId, replay, stream);
     this.isSnapshotDue = this.snapshot !== undefined && isFresh;
     const tell = () => {
       if (isUntold && !this.isSnapshotDue) this.tellPosition();
@@ -64,11 +64,11 @@ export class CatchUp {
     return undefined;
   }
 
-  /** Adds a place to those that have begun. @returns when the client is told of it, if the store must be asked */
-  add(place: Place): Promise<void> | undefined {
-    this.places = [...this.places, place];
-    if (this.isLate) place.channel.keepFor(place);
-    return startFresh(place, this.replay, this.stream)?.then(() => this.tellPosition());
+  /** Adds a cursor to those that have begun. @returns when the client is told of it, if the store must be asked */
+  add(cursor: ChannelCursor): Promise<void> | undefined {
+    this.cursors = [...this.cursors, cursor];
+    if (this.isLate) cursor.channel.keepFor(cursor);
+    return startFresh(cursor, this.replay, this.stream)?.then(() => this.tellPosition());
   }
 
   /** Sends the snapshot that was made for this reader. @returns whether it had time to */
@@ -83,12 +83,12 @@ export class CatchUp {
 
   /** Moves on as far as the socket has room. */
   run(): Halt {
-    // Not once for each place: what a filter publishes may be of one that was done.
-    while (!this.places.every((place) => this.isDone(place))) {
-      for (const place of this.places) {
-        while (!this.isDone(place)) {
+    // Not once for each cursor: what a filter publishes may be of one that was done.
+    while (!this.cursors.every((cursor) => this.isDone(cursor))) {
+      for (const cursor of this.cursors) {
+        while (!this.isDone(cursor)) {
           if (!this.replay.pace.hasTime) return 'turn';
-          const halt = this.advance(place);
+          const halt = this.advance(cursor);
           if (halt) return halt;
         }
       }
@@ -108,96 +108,96 @@ export class CatchUp {
   keep(): void {
     if (this.isLate) return;
     this.isLate = true;
-    for (const place of this.places) place.channel.keepFor(place);
+    for (const cursor of this.cursors) cursor.channel.keepFor(cursor);
   }
 
   letGo(): void {
     if (!this.isLate) return;
     this.isLate = false;
-    for (const place of this.places) place.channel.letGo(place);
+    for (const cursor of this.cursors) cursor.channel.letGo(cursor);
   }
 
   private get hasRoom(): boolean {
     return this.connection.isWritable && !this.stream.isStopped;
   }
 
-  private isDone(place: Place): boolean {
+  private isDone(cursor: ChannelCursor): boolean {
     // What a snapshot shows must be newer than the cursor, and older than all that is sent after it.
-    return this.isSnapshotDue ? !place.gap && !place.isRefilling : place.isAtHead;
+    return this.isSnapshotDue ? !cursor.gap && !cursor.isRefilling : cursor.isAtHead;
   }
 
   /** @returns nothing when there is room for more, and nothing to wait for */
-  private advance(place: Place): Halt | undefined {
-    if (place.isRefilling) return this.refill(place);
-    if (place.isBehind && !place.gap) this.fallBack(place);
+  private advance(cursor: ChannelCursor): Halt | undefined {
+    if (cursor.isRefilling) return this.refill(cursor);
+    if (cursor.isBehind && !cursor.gap) this.fallBack(cursor);
     // The first write sends the headers, and on some platforms that takes a while.
     this.connection.commit();
     if (!this.hasRoom) return 'paused';
-    if (place.gap) this.tellGaps();
-    else if (place.isBehind && !place.isRefilling) this.output.sendLatest(place);
-    else if (!place.isRefilling && !place.isAtHead) this.output.sendSlice(place);
+    if (cursor.gap) this.tellGaps();
+    else if (cursor.isBehind && !cursor.isRefilling) this.output.sendLatest(cursor);
+    else if (!cursor.isRefilling && !cursor.isAtHead) this.output.sendSlice(cursor);
     return this.hasRoom ? undefined : 'paused';
   }
 
   /** The log has moved past this reader. */
-  private fallBack(place: Place): void {
-    const { channel } = place;
+  private fallBack(cursor: ChannelCursor): void {
+    const { channel } = cursor;
     const { slowClient } = channel.settings;
-    const reason = channel.reasonFor(place.cursor);
+    const reason = channel.reasonFor(cursor.next);
     if (reason === 'slow_client') {
       if (slowClient === 'disconnect') return this.connection.end(closeReason('slow_client'));
       // `sendLatest()` has all that it needs.
-      if (channel.latest && channel.latest.lost < place.cursor) return;
+      if (channel.latest && channel.latest.lost < cursor.next) return;
     }
-    if (this.replay.backplane.retains) place.isRefilling = true;
-    else place.miss(reason);
+    if (this.replay.backplane.retains) cursor.isRefilling = true;
+    else cursor.miss(reason);
   }
 
   // --- from the store ---------------------------------------------------------------------------------------------
 
   /** @returns nothing when it goes on at once */
-  private refill(place: Place): Halt | undefined {
-    const { channel } = place;
-    const read = place.page;
-    place.page = undefined;
-    if (place.findInLog()) return undefined;
+  private refill(cursor: ChannelCursor): Halt | undefined {
+    const { channel } = cursor;
+    const read = cursor.page;
+    cursor.page = undefined;
+    if (cursor.findInLog()) return undefined;
     // What is read has to be kept until there is room: as long as there is none, it stays in the store.
     if (!this.connection.isWritable) return 'paused';
-    const page = read?.after === place.position ? read : this.replay.pages.find(channel.name, place.position);
+    const page = read?.after === cursor.position ? read : this.replay.pages.find(channel.name, cursor.position);
     if (page) {
-      this.take(place, page);
+      this.take(cursor, page);
       return this.hasRoom ? undefined : 'paused';
     }
     // Asked before, and this node has heard of nothing since.
-    return place.askedAt === channel.log.next ? 'paused' : this.readPage(place);
+    return cursor.askedAt === channel.log.next ? 'paused' : this.readPage(cursor);
   }
 
   /** Reads on from the store, until what it gives is in the log as well. */
-  private async readPage(place: Place): Promise<void> {
-    const { channel, position } = place;
+  private async readPage(cursor: ChannelCursor): Promise<void> {
+    const { channel, position } = cursor;
     const { next } = channel.log;
     const page = await this.replay.pages.read(this.stream, channel.name, position);
     if (this.stream.isStopped || !page) return;
-    if (page.gap !== undefined) place.miss(page.gap);
+    if (page.gap !== undefined) cursor.miss(page.gap);
     // All who waited for it go on now: each when it is its turn.
-    else if (page.events > 0) place.page = page;
+    else if (page.events > 0) cursor.page = page;
     // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
-    else if (page.isTrimmed) place.miss('trimmed');
-    else if (position === undefined) place.startAt(next);
+    else if (page.isTrimmed) cursor.miss('trimmed');
+    else if (position === undefined) cursor.startAt(next);
     // The store has no more, and this node does not know that position yet: its turn comes through the log.
-    else place.askedAt = next;
+    else cursor.askedAt = next;
   }
 
-  private take(place: Place, page: StorePage): void {
-    place.askedAt = undefined;
-    place.isFresh = false;
+  private take(cursor: ChannelCursor, page: StorePage): void {
+    cursor.askedAt = undefined;
+    cursor.isFresh = false;
     if (page.isTrimmed) {
-      place.missBeginning();
-      place.position = page.before;
+      cursor.missBeginning();
+      cursor.position = page.before;
       this.connection.commit();
       this.tellGaps();
     }
-    this.output.sendPage(place, page);
+    this.output.sendPage(cursor, page);
   }
 
   // --- gaps and snapshots -----------------------------------------------------------------------------------------
@@ -205,32 +205,32 @@ export class CatchUp {
   /** Announces what is missing, and goes on at the heads. */
   private tellGaps(): void {
     const { replay } = this;
-    const missing = this.places.filter(({ gap }) => gap !== undefined);
+    const missing = this.cursors.filter(({ gap }) => gap !== undefined);
     // So much came while the last one was made that it could not be kept: another one would take as long.
     const isHopeless = this.isBehindSnapshot && missing.every(({ gap }) => gap === 'slow_client' || gap === 'trimmed');
     const snapshot = isHopeless ? undefined : this.snapshot;
-    const others = this.places.filter(({ gap }) => gap === undefined);
-    const load = snapshot && replay.snapshots.find(snapshot, this.places, others);
-    const byReason = new Map<SseGapReason, Place[]>();
-    for (const place of missing) {
-      byReason.set(place.gap!, [...(byReason.get(place.gap!) ?? []), place]);
-      place.jump(load?.cursorIn(place.channel) ?? place.channel.log.next);
+    const others = this.cursors.filter(({ gap }) => gap === undefined);
+    const load = snapshot && replay.snapshots.find(snapshot, this.cursors, others);
+    const byReason = new Map<SseGapReason, ChannelCursor[]>();
+    for (const cursor of missing) {
+      byReason.set(cursor.gap!, [...(byReason.get(cursor.gap!) ?? []), cursor]);
+      cursor.jump(load?.nextIn(cursor.channel) ?? cursor.channel.log.next);
     }
     if (snapshot) this.isSnapshotDue = true;
     this.output.tellGaps(byReason);
   }
 
   private async sendSnapshot(): Promise<void> {
-    const { snapshot, places, connection, replay } = this;
+    const { snapshot, cursors, connection, replay } = this;
     this.isSnapshotDue = false;
     if (!snapshot) return;
-    let load: SnapshotLoad | undefined = replay.snapshots.find(snapshot, places);
-    load ??= replay.snapshots.begin(snapshot, places, connection.options.buffer.maxBytes);
-    for (const place of places) {
+    let load: SnapshotLoad | undefined = replay.snapshots.find(snapshot, cursors);
+    load ??= replay.snapshots.begin(snapshot, cursors, connection.options.buffer.maxBytes);
+    for (const cursor of cursors) {
       // What came between is in the state that others wait for, or follows it.
-      const cursor = load.cursorIn(place.channel);
-      if (place.cursor > cursor) place.startAt(cursor);
-      place.isFresh = false;
+      const next = load.nextIn(cursor.channel);
+      if (cursor.next > next) cursor.startAt(next);
+      cursor.isFresh = false;
     }
     this.keep();
     this.isBehindSnapshot = true;

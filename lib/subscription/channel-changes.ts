@@ -1,10 +1,10 @@
 import type { CatchUp } from './catch-up.js';
 import type { ChannelWatcher } from '../channel/channel.js';
-import type { Place } from '../replay/channel-cursor.js';
+import type { ChannelCursor } from '../replay/channel-cursor.js';
 
 /** A channel that is to be added or taken away as soon as nothing is on its way. */
 type Change =
-  | { readonly kind: 'join'; readonly place: Place; readonly done: () => void }
+  | { readonly kind: 'join'; readonly cursor: ChannelCursor; readonly done: () => void }
   | { readonly kind: 'leave'; readonly name: string; readonly done: () => void };
 
 /**
@@ -26,7 +26,7 @@ export class ChannelChanges {
   }
 
   isComing(name: string): boolean {
-    return this.waiting.some((change) => change.kind === 'join' && change.place.channel.name === name);
+    return this.waiting.some((change) => change.kind === 'join' && change.cursor.channel.name === name);
   }
 
   isGoing(name: string): boolean {
@@ -34,9 +34,9 @@ export class ChannelChanges {
   }
 
   /** @param done called when the client is told of it, or will be told nothing more */
-  join(place: Place, done: () => void): void {
-    place.channel.watch(this.watcher);
-    this.waiting.push({ kind: 'join', place, done });
+  join(cursor: ChannelCursor, done: () => void): void {
+    cursor.channel.watch(this.watcher);
+    this.waiting.push({ kind: 'join', cursor, done });
   }
 
   /** @param done called when the client is told of it, or will be told nothing more */
@@ -62,21 +62,21 @@ export class ChannelChanges {
         change.done();
         continue;
       }
-      const { place, done } = change;
+      const { cursor, done } = change;
       // It may just have left the same channel.
-      place.channel.watch(watcher);
+      cursor.channel.watch(watcher);
       if (!hasBegun) {
-        catchUp.places = [...catchUp.places, place];
+        catchUp.cursors = [...catchUp.cursors, cursor];
         done();
-      } else if (!place.channel.isReady || pending) {
+      } else if (!cursor.channel.isReady || pending) {
         this.waiting.push(change);
       } else {
-        pending = catchUp.add(place);
+        pending = catchUp.add(cursor);
         if (pending) void pending.then(done, done);
         else done();
       }
     }
-    catchUp.output.use(catchUp.places);
+    catchUp.output.use(catchUp.cursors);
     if (hasBegun && !pending && this.waiting.length < changes.length) catchUp.tellPosition();
     return pending;
   }
@@ -84,7 +84,7 @@ export class ChannelChanges {
   /** The subscription is over. */
   drop(): void {
     for (const change of this.waiting.splice(0)) {
-      if (change.kind === 'join') change.place.channel.unwatch(this.watcher);
+      if (change.kind === 'join') change.cursor.channel.unwatch(this.watcher);
       change.done();
     }
   }
@@ -92,17 +92,17 @@ export class ChannelChanges {
   private takeAway(name: string): void {
     // What has yet to join need not any more.
     this.waiting = this.waiting.filter((change) => {
-      if (change.kind === 'leave' || change.place.channel.name !== name) return true;
-      change.place.channel.unwatch(this.watcher);
+      if (change.kind === 'leave' || change.cursor.channel.name !== name) return true;
+      change.cursor.channel.unwatch(this.watcher);
       change.done();
       return false;
     });
     const { catchUp } = this;
-    for (const place of catchUp.places) {
-      if (place.channel.name !== name) continue;
-      place.channel.letGo(place);
-      place.channel.unwatch(this.watcher);
+    for (const cursor of catchUp.cursors) {
+      if (cursor.channel.name !== name) continue;
+      cursor.channel.letGo(cursor);
+      cursor.channel.unwatch(this.watcher);
     }
-    catchUp.places = catchUp.places.filter(({ channel }) => channel.name !== name);
+    catchUp.cursors = catchUp.cursors.filter(({ channel }) => channel.name !== name);
   }
 }

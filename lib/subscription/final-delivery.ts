@@ -1,5 +1,5 @@
-import type { Limit, Place } from '../replay/channel-cursor.js';
-import type { StoreHead } from '../replay/store-heads.js';
+import type { ReadLimit, ChannelCursor } from '../replay/channel-cursor.js';
+import type { StoreHeads } from '../replay/store-heads.js';
 
 /**
  * How long what was published before an end may take to reach the client, in milliseconds: as long as the grace of a
@@ -15,23 +15,23 @@ const FIND_WITHIN_MS = 4_000;
  *
  * @internal
  */
-export class Delivery {
+export class FinalDelivery {
   /** It is not known yet where that end is: nothing is sent. */
   isHeld = true;
   private readonly begunAt = performance.now();
   private settle: ((isWhole: boolean) => void) | undefined;
 
   /** Finds where the end is in each channel. @returns a promise if the store must be asked */
-  find(places: readonly Place[], heads: StoreHead): readonly Limit[] | Promise<readonly Limit[]> {
+  find(cursors: readonly ChannelCursor[], heads: StoreHeads): readonly ReadLimit[] | Promise<readonly ReadLimit[]> {
     const deadline = this.begunAt + FIND_WITHIN_MS;
-    const limits = places.map(({ channel }) => heads.of(channel, deadline));
-    const known = limits.filter((limit): limit is Limit => !(limit instanceof Promise));
+    const limits = cursors.map(({ channel }) => heads.of(channel, deadline));
+    const known = limits.filter((limit): limit is ReadLimit => !(limit instanceof Promise));
     return known.length === limits.length ? known : Promise.all(limits.map((limit) => Promise.resolve(limit)));
   }
 
   /** From now on it is known: what is sent ends there. */
-  limit(places: readonly Place[], limits: readonly Limit[]): void {
-    places.forEach((place, index) => (place.limit = limits[index]));
+  limit(cursors: readonly ChannelCursor[], limits: readonly ReadLimit[]): void {
+    cursors.forEach((cursor, index) => (cursor.limit = limits[index]));
     this.isHeld = false;
   }
 

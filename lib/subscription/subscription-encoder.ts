@@ -3,7 +3,7 @@ import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
 import type { Frame } from '../protocol/frame.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { isThenable } from '../source/thenable.js';
-import type { Place } from '../replay/channel-cursor.js';
+import type { ChannelCursor } from '../replay/channel-cursor.js';
 import { formatVector } from '../channel/position-vector.js';
 import { readFrame, type SseStoredEvent } from '../channel/stored-event.js';
 
@@ -15,34 +15,34 @@ const EXCLUDED_EVENTS = 100;
  *
  * @internal
  */
-export class OwnText {
+export class SubscriptionEncoder {
   private excluded = 0;
 
   constructor(
-    private readonly places: readonly Place[],
+    private readonly cursors: readonly ChannelCursor[],
     private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
   ) {}
 
   /** Where the client stands, as it is told; empty when there is nothing to tell. */
   get id(): string {
-    const { places } = this;
-    return places.length > 1 ? formatVector(places) : (places[0]?.position ?? '');
+    const { cursors } = this;
+    return cursors.length > 1 ? formatVector(cursors) : (cursors[0]?.position ?? '');
   }
 
-  /** An event of a channel, or nothing where the filter leaves it out. Moves the place. */
-  of(place: Place, frame: Frame, position: string): string {
-    place.position = position;
+  /** An event of a channel, or nothing where the filter leaves it out. Moves the cursor. */
+  encode(cursor: ChannelCursor, frame: Frame, position: string): string {
+    cursor.position = position;
     if (this.isExcluded(frame, position)) {
       if (++this.excluded < EXCLUDED_EVENTS) return '';
       this.excluded = 0;
       return encodeEventWithId({ id: 0 }, this.id);
     }
     this.excluded = 0;
-    return this.places.length === 1 ? frame.text : frame.withId(this.id);
+    return this.cursors.length === 1 ? frame.text : frame.withId(this.id);
   }
 
   /** An event of the subscription itself: a gap, a snapshot. */
-  say(event: SseEventInit): string {
+  encodeOwn(event: SseEventInit): string {
     const { id } = this;
     return id === '' ? encodeEvent(event) : encodeEventWithId(event, id);
   }

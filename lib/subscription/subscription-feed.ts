@@ -6,10 +6,10 @@ import { CatchUp } from './catch-up.js';
 import { ChannelChanges } from './channel-changes.js';
 import type { ChannelSet } from '../channel/channel-set.js';
 import type { ChannelWatcher } from '../channel/channel.js';
-import { Delivery } from './final-delivery.js';
+import { FinalDelivery } from './final-delivery.js';
 import type { LiveGroup, LiveReader } from '../channel/live-group.js';
-import type { PatientStream } from '../replay/store-reader.js';
-import { Place, type Limit, type SseFrom } from '../replay/channel-cursor.js';
+import type { StoppableReader } from '../replay/store-reader.js';
+import { ChannelCursor, type ReadLimit, type SseFrom } from '../replay/channel-cursor.js';
 import type { PacedReader } from '../replay/replay-pace.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
@@ -33,12 +33,12 @@ const BEGIN_WITHIN_MS = 1_000;
 type FeedState = 'starting' | 'following' | 'moving' | 'blocked' | 'deferred' | 'waiting' | 'live' | 'stopped';
 
 /**
- * One connection's place in some channels. It finds where to begin, replays, hands over to live, and falls back to
+ * One connection's subscription to some channels. It finds where to begin, replays, hands over to live, and falls back to
  * replay whenever the socket is full: behind is always the same state, whatever the reason.
  *
  * @internal
  */
-export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, PatientStream, PacedReader {
+export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, StoppableReader, PacedReader {
   liveIndex = -1;
 
   private state: FeedState = 'starting';
@@ -48,7 +48,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
   /** Made for the first channel that comes or goes. */
   private changes: ChannelChanges | undefined;
   /** The connection ends: channels come and go no more. */
-  private delivery: Delivery | undefined;
+  private delivery: FinalDelivery | undefined;
   private hasBegun = false;
   private isAnnounced = false;
   private begun: (() => void) | undefined;
@@ -60,22 +60,22 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     private readonly plan: SubscriptionPlan,
     private readonly end: StreamEnd,
   ) {
-    const places = plan.names.map((name) => this.placeIn(name, plan.fromOf(name)));
-    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, places, plan.gapType);
-    this.catchUp = new CatchUp(places, this, connection, replay, plan.snapshot, this.output);
+    const cursors = plan.names.map((name) => this.cursorFor(name, plan.fromOf(name)));
+    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, cursors, plan.gapType);
+    this.catchUp = new CatchUp(cursors, this, connection, replay, plan.snapshot, this.output);
   }
 
   get isStopped(): boolean {
     return this.state === 'stopped';
   }
 
-  private get places(): readonly Place[] {
-    return this.catchUp.places;
+  private get cursors(): readonly ChannelCursor[] {
+    return this.catchUp.cursors;
   }
 
   /** Takes the connection, and tells the application of it. */
   attach(): void {
-    for (const { channel } of this.places) channel.watch(this);
+    for (const { channel } of this.cursors) channel.watch(this);
     this.connection.attach(this);
     if (this.isStopped) return;
     this.isAnnounced = true;
@@ -105,7 +105,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.replay.pages.leave(this);
     this.replay.pace.forget(this);
     this.catchUp.letGo();
-    for (const { channel } of this.places) channel.unwatch(this);
+    for (const { channel } of this.cursors) channel.unwatch(this);
     this.changes?.drop();
     this.group?.quit(this);
     if (!this.isAnnounced) return;
@@ -127,8 +127,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (this.group?.isFlushing) {
       return new Promise((resolve) => process.nextTick(() => resolve(this.deliver() ?? true)));
     }
-    const delivery = (this.delivery = new Delivery());
-    const limits = delivery.find(this.places, this.replay.heads);
+    const delivery = (this.delivery = new FinalDelivery());
+    const limits = delivery.find(this.cursors, this.replay.heads);
     this.group?.release(this);
     if (limits instanceof Promise) {
       void limits.then((found) => this.deliverTo(delivery, found));
@@ -148,12 +148,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     this.pump();
   }
 
-  fellBehind(cursors: readonly number[]): void {
+  fellBehind(numbers: readonly number[]): void {
     this.group = undefined;
     this.enter(this.connection.isWritable ? 'following' : 'blocked');
-    this.places.forEach((place, index) => {
-      place.moveTo(cursors[index]!);
-      place.channel.watch(this);
+    this.cursors.forEach((cursor, index) => {
+      cursor.moveTo(numbers[index]!);
+      cursor.channel.watch(this);
     });
     // In the middle of a burst: its rest is for those who were there when it came, whatever the history keeps.
     if (!this.catchUp.isAtHead) this.catchUp.keep();
@@ -175,13 +175,13 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
    * @throws {SseError} as a rejection, `SSE_INVALID_CHANNEL` when they are too many
    */
   async join(name: string, from: SseFrom): Promise<void> {
-    const isThere = this.places.some(({ channel }) => channel.name === name);
+    const isThere = this.cursors.some(({ channel }) => channel.name === name);
     const isComing = this.changes?.isComing(name);
     const isGoing = this.changes?.isGoing(name);
     if (this.isStopped || isComing || (isThere && !isGoing)) return;
-    checkChannelCount(this.places.length + (this.changes?.size ?? 0) + 1);
-    const place = this.placeIn(name, from);
-    await new Promise<void>((done) => this.change((changes) => changes.join(place, done)));
+    checkChannelCount(this.cursors.length + (this.changes?.size ?? 0) + 1);
+    const cursor = this.cursorFor(name, from);
+    await new Promise<void>((done) => this.change((changes) => changes.join(cursor, done)));
   }
 
   /** @returns when the client is told of it */
@@ -194,7 +194,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
 
   /** Moves on as far as the socket has room. */
   private pump(): void {
-    // A live reader's place is its group's affair: what drained was something else that the connection had sent.
+    // Where a live reader stands is its group's affair: what drained was something else that the connection had sent.
     const { state } = this;
     if (this.delivery?.isHeld) return;
     if (state !== 'starting' && state !== 'following' && state !== 'blocked') return;
@@ -222,15 +222,15 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (halt === 'turn') return this.defer();
     if (halt !== 'done') return this.wait(halt);
     if (this.isDelivered) return this.delivery?.done();
-    if (this.places.length === 0 || this.hasChanges) return;
+    if (this.cursors.length === 0 || this.hasChanges) return;
     // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
-    if (this.places.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
+    if (this.cursors.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
     else this.goLive();
   }
 
   /** @returns whether it is known where to go on */
   private begin(): boolean {
-    if (!this.places.every(({ channel }) => channel.isReady)) return false;
+    if (!this.cursors.every(({ channel }) => channel.isReady)) return false;
     this.hasBegun = true;
     const pending = this.catchUp.begin();
     if (pending) this.wait(pending);
@@ -241,8 +241,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     return this.delivery !== undefined && this.catchUp.isAtLimit;
   }
 
-  private deliverTo(delivery: Delivery, limits: readonly Limit[]): void {
-    delivery.limit(this.places, limits);
+  private deliverTo(delivery: FinalDelivery, limits: readonly ReadLimit[]): void {
+    delivery.limit(this.cursors, limits);
     this.pump();
   }
 
@@ -254,11 +254,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (this.plan.filter) return;
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return;
-    const group = this.channels.groupOf(this.places.map(({ channel }) => channel));
+    const group = this.channels.groupOf(this.cursors.map(({ channel }) => channel));
     if (!group.join(this)) return;
     this.group = group;
     this.enter('live');
-    for (const { channel } of this.places) channel.unwatch(this);
+    for (const { channel } of this.cursors) channel.unwatch(this);
   }
 
   /** Others have their turn. */
@@ -316,8 +316,8 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Patie
     if (pending) this.wait(pending);
   }
 
-  private placeIn(name: string, from: SseFrom): Place {
-    return new Place(this.channels.get(name), from, this.connection.options.buffer.maxBytes);
+  private cursorFor(name: string, from: SseFrom): ChannelCursor {
+    return new ChannelCursor(this.channels.get(name), from, this.connection.options.buffer.maxBytes);
   }
 
   /** A hook may be async, and fail like that. */
