@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import { KEPT_WHOLE } from '../backplane/kept-whole.js';
 import { functionOption, integerOption, oneOf } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { show } from '../protocol/show.js';
@@ -11,7 +12,7 @@ import { toSource } from '../source/to-source.js';
 import { settingsOf, type ChannelOptions } from '../channel/channel-options.js';
 import { retryWhileUnavailable } from './retry-while-unavailable.js';
 import { ProductionRun, SseProduction } from './production.js';
-import { KEPT_WHOLE, toStored } from '../channel/stored-event.js';
+import { toStored } from '../channel/stored-event.js';
 
 /** What one production decides. */
 export interface SseProduceOptions {

@@ -5,6 +5,7 @@ import type {
   SseBackplaneSubscription,
 } from '../backplane/backplane.js';
 import type { SseGapReason } from '../protocol/gap-reason.js';
+import { KEPT_WHOLE } from '../backplane/kept-whole.js';
 import { EventLog } from '../log/event-log.js';
 import { LatestIndex } from '../log/latest-index.js';
 import type { Frame } from '../protocol/frame.js';
@@ -12,7 +13,7 @@ import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import type { ChannelSettings } from './channel-options.js';
 import { LogSlices } from '../log/log-slices.js';
 import { hashChannel } from './position-vector.js';
-import { KEPT_WHOLE, readFrame, storedFrame } from './stored-event.js';
+import { readFrame, storedFrame } from './stored-event.js';
 
 /** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
 const FLUSH_BYTES = 1_048_576;

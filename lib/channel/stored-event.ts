@@ -6,9 +6,6 @@ import { Frame } from '../protocol/frame.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
-/** The data of a `start` whose life is kept whole, however much it is: what is produced. */
-export const KEPT_WHOLE = 'whole';
-
 /**
  * An event of a channel, as filters, keys and `history()` see it: the same on every node.
  *

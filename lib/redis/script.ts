@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { KEPT_WHOLE } from '../backplane/kept-whole.js';
 
 /**
  * A Lua script, which Redis runs as one step: nothing else happens between its commands, on any connection.
@@ -35,7 +36,7 @@ export const ENTRY_OVERHEAD = 100;
  * and every position of before is a gap.
  */
 const PRELUDE = `
-local OVERHEAD, MAX = ${ENTRY_OVERHEAD}, 999999999999999
+local OVERHEAD, MAX, WHOLE = ${ENTRY_OVERHEAD}, 999999999999999, 'S\\n${KEPT_WHOLE}'
 local failed = nil
 local function number(n) return string.format('%.0f', n) end
 local function try(...)
@@ -152,6 +153,8 @@ local function append(key, seen, event, maxEvents, maxBytes, age, ttl, known, ra
   if not isNew then id = nextId(seen.head, random) end
   if id then
     prev, life, bytes = seen.head, seen.life, seen.bytes
+    -- What is kept whole is kept whole by all who publish into it, whatever else they keep of the channel.
+    if seen.first and seen.first.event == WHOLE then maxEvents, maxBytes, age = MAX, MAX, 0 end
   else
     if seen then
       if not isLost and isNew then from = seen.head end

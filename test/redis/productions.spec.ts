@@ -52,6 +52,31 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
     }
   });
 
+  // Each publish trims by its own settings: the production lost its first events.
+  it('is kept from its first event also when the other node publishes into it', async () => {
+    const tokens = Array.from({ length: 1_500 }, (_, n) => `token ${n}`);
+    let goOn!: () => void;
+    const told = new Promise<void>((resolve) => (goOn = resolve));
+    const production = await nodes[0]!.broadcaster.produce(
+      'answer',
+      (async function* () {
+        yield* tokens;
+        await told;
+        yield 'the last';
+      })(),
+    );
+    const joined = await nodes[1]!.follow('/feed/answer?from=earliest');
+    await joined.events(tokens.length);
+    await nodes[1]!.broadcaster.publish('answer', 'a note');
+    goOn();
+    await production.done;
+    for (const node of nodes) {
+      const late = await node.follow('/feed/answer?from=earliest');
+      expect((await late.rest()).map(({ data }) => data)).toEqual([...tokens, 'a note', 'the last']);
+    }
+    joined.leave();
+  });
+
   // The headers left before the store had said that there was nothing more: the client got 200, and came again.
   it('is answered 204 to who has all of it, also by a node that does not know the channel yet', async () => {
     const production = await nodes[0]!.broadcaster.produce('answer', ['one']);
