@@ -41,7 +41,7 @@ export class SseModule implements NestModule {
     return dynamicModule({ provide: MODULE_OPTIONS, useValue: options }, options.isGlobal);
   }
 
-  /** The same, with options that have to be awaited or injected: `useFactory`, `useClass` or `useExisting`. */
+  /** As `forRoot()`, for options that are awaited or injected: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(options: SseModuleAsyncOptions): DynamicModule {
     const { imports = [], isGlobal, useClass } = options;
     const module = dynamicModule(asyncOptions(options), isGlobal);

@@ -16,7 +16,7 @@ import { invalidOption, unknownOption } from './protocol/check-option.js';
  * @publicApi
  */
 export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions {
-  /** Whether every module can inject this one's providers. @default true */
+  /** Whether every module can inject the providers of this one. @default true */
   isGlobal?: boolean;
   shutdown?: Partial<SseShutdownOptions>;
   /** What stores and orders published events. @default in this process's memory */

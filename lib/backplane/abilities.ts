@@ -1,8 +1,8 @@
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from './backplane.js';
 
 /**
- * A backplane that stores an event with the same `key` in the same channel once: a retried publish gets the position of
- * the first. It remembers at least the keys of the events that the channel's history keeps.
+ * A backplane that stores only the first of several events with the same `key` in the same channel. Later publishes get the
+ * position of the first. It remembers at least the keys of the events that the channel's history keeps.
  *
  * @publicApi
  */
@@ -11,32 +11,32 @@ export interface SseIdempotentBackplane {
 }
 
 /**
- * A backplane that can say how it is.
+ * A backplane that can report its health.
  *
  * @publicApi
  */
 export interface SseObservableBackplane {
-  /** Never rejects, and answers within bounded time. */
+  /** Answers within bounded time. Never rejects. */
   health(): Promise<{ readonly isUp: boolean; readonly details?: Readonly<Record<string, unknown>> }>;
 }
 
 /**
- * A backplane that carries messages between nodes which no client sees, e.g. whom to disconnect.
+ * A backplane that carries messages between nodes, which no client sees: whom to disconnect, for example.
  *
  * @publicApi
  */
 export interface SseSignallingBackplane {
-  /** Tells all nodes, this one as well, each once, in no certain order. */
+  /** Sends a message to all nodes, also to this one. Each node gets it once. Messages have no order. */
   signal(message: string): Promise<void>;
   /**
-   * Called once, before anything is published. A node that could not hear for a while is told late, with `ageMs` saying
-   * how late that is, as far as it is known: by an answer's travel too little at most.
+   * Called once, before anything is published. A node that was cut off gets the message late. `ageMs` says how old it is, as far
+   * as that is known; it may be too low by the time that an answer of the store takes.
    */
   onSignal(listener: (message: string, ageMs?: number) => void): void;
 }
 
 /**
- * A backplane that knows which node produces into a channel, and ends what a dead one has left unfinished.
+ * A backplane that knows which node produces into a channel, and ends the channel when that node dies.
  *
  * @publicApi
  */

@@ -2,32 +2,32 @@ import type { SseHistoryOptions } from '../protocol/history-limits.js';
 import type { SseGapReason } from '../protocol/gap-reason.js';
 
 /**
- * What is stored of an event: text only, checked already, so that every node makes the same bytes of it.
+ * An event as it is stored: text only, and checked, so that every node makes the same bytes of it.
  *
  * @publicApi
  */
 export interface SseBackplaneEvent {
   /**
-   * `event`: for the clients. `start`: a new life of the channel begins, and what was before is gone. `end`: nothing
-   * more will come in this life; an event after it starts the next one.
+   * `event`: for the clients. `start`: a new life of the channel begins, and what was stored before is gone. `end`: this life
+   * is over; an event after it begins the next one.
    */
   readonly kind: 'event' | 'start' | 'end';
   readonly type?: string | undefined;
-  /** The data as text, serialised. Of a `start` it is the engine's own, and is stored as it is. */
+  /** The data as text, serialised. The data of a `start` is for the engine; store it as it is. */
   readonly data?: string | undefined;
   readonly retry?: number | undefined;
   readonly comment?: string | undefined;
 }
 
 /**
- * A stored event and its place.
+ * A stored event and its position.
  *
  * @publicApi
  */
 export interface SseBackplaneEntry {
   /**
-   * Where it stands in its channel: 1 to 64 of the characters `A-Z a-z 0-9 _ -`, not digits alone, never given twice.
-   * Only the backplane knows what is in it; the rest of the library compares positions for equality and nothing else.
+   * Where it stands in its channel: 1 to 64 of the characters `A-Z a-z 0-9 _ -`, not only digits, never given twice. Only the
+   * backplane knows what it means. The rest of the library compares positions for equality and nothing else.
    */
   readonly position: string;
   /**
@@ -39,7 +39,7 @@ export interface SseBackplaneEntry {
 }
 
 /**
- * Who is told what happens in a channel. The engine is one; none of its methods throws.
+ * What a backplane calls when something happens in a channel. The engine implements it. None of its methods throws.
  *
  * @publicApi
  */
@@ -56,61 +56,59 @@ export interface SseBackplaneListener {
   entry(entry: SseBackplaneEntry): void;
 
   /**
-   * The order can not be continued: entries may have been lost between the last one told and `head`. What comes next is
-   * what follows `head`. Readers will ask `read()` whether something is missing for them.
+   * Entries may have been lost between the last one that was told and `head`. The next entry is the one after `head`. Readers
+   * ask `read()` whether something is missing for them.
    */
   gap(reason: SseGapReason, head: string | undefined): void;
 }
 
 /** @publicApi */
 export interface SseBackplaneSubscription {
-  /** Nothing is told any more, from this call on. Idempotent. */
+  /** From this call on the listener is told nothing. A second call has no effect. */
   close(): void;
 }
 
 /** @publicApi */
 export interface SsePublishSettings {
   /**
-   * What to keep of the channel. `isWhole`: nothing of this life is dropped as long as its newest entry is younger than
-   * `maxAgeMs`, and then all of it may be. The engine bounds its size.
+   * How much of the channel to keep. `isWhole`: drop nothing of this life while its newest entry is younger than `maxAgeMs`;
+   * after that all of it may be dropped. The engine bounds its size.
    */
   readonly history: SseHistoryOptions & { readonly isWhole?: boolean };
   /** Names this publish: see {@link SseIdempotentBackplane}. */
   readonly key?: string | undefined;
   /**
-   * Called when the key is known already, before `publish()` answers: with the event that was stored then, or `undefined`
-   * where it is not kept any more, or only in the channel's log. A backplane may leave it out; then the engine looks in the
-   * log, and trusts the caller to have offered the same event.
+   * Call it when the key is known already, before `publish()` answers: with the event that was stored first, or with `undefined`
+   * when that event is not kept any more, or is only in the channel's log. A backplane may leave the call out. Then the engine
+   * looks in the log, and assumes that the caller has published the same event again.
    */
   readonly onKnown?: ((stored: SseBackplaneEvent | undefined) => void) | undefined;
 }
 
 /**
- * What `read()` found: the entries that follow directly on the position that was asked for, or the reason why they can
- * not be given.
+ * What `read()` found: the entries directly after the position that was asked for, or the reason why there is no answer.
  *
  * @publicApi
  */
 export interface SseBackplanePage {
-  /** Oldest first. None means that there are no more now. Fewer than the limit means nothing: the bytes were enough. */
+  /** Oldest first. An empty list means that there are no more entries now. A short list does not: the bytes may have been enough. */
   readonly entries: readonly SseBackplaneEntry[];
-  /** Set when `after` does not exist: then `entries` is empty. */
+  /** Set when `after` does not exist. Then `entries` is empty. */
   readonly gap?: SseGapReason | undefined;
   /**
-   * When it was asked for the oldest entries: whether an event of the same life was before them and is gone. A `start`
-   * alone does not count.
+   * Set in the answer to a call without `after`: whether an event of the same life was before these entries and is gone. A
+   * `start` alone does not count.
    */
   readonly isTrimmed?: boolean | undefined;
 }
 
 /**
- * Stores and orders published events and carries them between nodes. The port to implement for another broker.
+ * Stores and orders published events, and carries them between nodes. Extend it for another broker.
  *
- * Store first, deliver only from the reader: what was published reaches the publishing node's listener on the same path
- * and in the same order as every other node's, once. There is one order for each channel, and none between channels.
+ * Store first, deliver only from the reader. Then the publishing node gets its own events on the same path and in the same order
+ * as every other node, once. Each channel has one order. There is none between channels.
  *
- * An abstract class, so that it is the type and the injection token in one. `backplaneContract` in
- * `nestjs-event-stream/testing` tries all that is promised here.
+ * `backplaneContract` in `nestjs-event-stream/testing` tests all that is promised here.
  *
  * @publicApi
  */

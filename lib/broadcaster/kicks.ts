@@ -11,12 +11,12 @@ import { formatKick, hasTags, parseKick, type KickMessage, type SseTags } from '
 import { OpeningKicks } from './opening-kicks.js';
 import { toStored } from '../channel/stored-event.js';
 
-/** What a kicked client is told. */
+/** What a client is told that is disconnected. */
 export interface SseDisconnectOptions {
   /** Words for logs. @default 'the application closed the connection' */
   reason?: string;
   /**
-   * A last event for the client, after everything that was published before. It has no id: an id is a place in a channel.
+   * A last event for the client, after everything that was published before. It must not have an id: ids are positions in channels.
    *
    * @default none
    */

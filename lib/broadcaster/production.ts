@@ -27,7 +27,7 @@ export interface ProductionHost {
  * @publicApi
  */
 export class SseProduction {
-  /** Resolves, and never rejects, when the end is stored or could not be. */
+  /** Resolves when the end is stored, or could not be stored. Never rejects. */
   readonly done: Promise<void>;
 
   /** @internal */
@@ -39,7 +39,7 @@ export class SseProduction {
     this.done = run.done;
   }
 
-  /** Releases the source, and stores the end: for clients it has completed. No effect when it is over. */
+  /** Releases the source and stores the end. Clients see that it has completed. No effect when it is over. */
   stop(): Promise<void> {
     this.run.complete();
     return this.done;

@@ -17,14 +17,15 @@ import { toStored } from '../channel/stored-event.js';
 /** What one production decides. */
 export interface SseProduceOptions {
   /**
-   * Bytes of events that are kept, with 256 for each beside its text. Whoever comes late reads all of it from its first
-   * event, so that one that would be larger fails. @default 16_777_216
+   * How many bytes of events are kept; each event counts 256 bytes more than its text. Late readers get all events from the
+   * first one, so a larger production fails. @default 16_777_216
    */
   maxBytes?: number;
-  /** What the values of the source are: `'data'` makes data of every value. @default that of the module */
+  /** Whether the values of the source are events, or `'data'`: then every value is data. @default that of the module */
   as?: SseValuesAs;
   /**
-   * The event that tells of a failure; `null`: none, the channel just ends. `isText`: nothing but strings was stored.
+   * Makes the event that tells readers of a failure. `null`: no event, the channel just ends. `isText` is true when only strings
+   * were stored.
    *
    * @default that of the module
    */

@@ -43,8 +43,8 @@ const MAX_KEY_BYTES = 128;
 
 export interface SsePublishOptions {
   /**
-   * Names this publish: another one to the same channel with the same key is stored once, so that a publish whose outcome
-   * is not known can be tried again. 1 to 128 bytes.
+   * A name for this publish, of 1 to 128 bytes. Of several publishes to a channel with the same key, only the first is stored.
+   * So you can try again when you do not know whether a publish was stored.
    *
    * @default none: each publish is stored
    */
@@ -52,7 +52,7 @@ export interface SsePublishOptions {
 }
 
 export interface SseHistoryQuery {
-  /** Only what follows this event. @default the oldest that is kept */
+  /** The id of an event: only what follows it. @default the oldest event that is kept */
   after?: string;
   /** @default 100 */
   limit?: number;
@@ -103,9 +103,9 @@ export class SseBroadcaster {
   /**
    * Stores an event at the end of a channel and sends it to all who are subscribed to it, on all nodes.
    *
-   * @returns the event as it was stored, with its id, when the backplane has stored it. For a `key` that is known already: as
-   *   it was stored first; its id alone when that is not kept any more
-   * @throws {SseError} at once, for an event, a channel's name or a key that is not valid; nothing is stored then
+   * @returns the event as it was stored, with its id. It resolves when the backplane has stored the event. For a `key` that is
+   *   known already, it is the event that was stored first, or its id alone when that event is not kept any more
+   * @throws {SseError} at once, when the event, the name of the channel or the key is not valid. Nothing is stored then
    * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`, `SSE_TOO_MANY_CHANNELS` or `SSE_CLOSED`
    */
   publish<Channel extends SseChannelRef>(
@@ -133,7 +133,7 @@ export class SseBroadcaster {
   }
 
   /**
-   * A source for handlers: what comes in the channels from now on, or from where the client left off.
+   * Makes a source for handlers: the events of the channels from now on, or from where the client left off.
    *
    * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`; `SSE_CLOSED` once the application has closed
    */
@@ -163,14 +163,14 @@ export class SseBroadcaster {
     return new SseSubscription(this.set, this.replay, plan, this.admit);
   }
 
-  /** Marks the end of a channel: subscribers get what is left, and their streams complete. No effect when it has ended. */
+  /** Ends a channel: subscribers get what is left, and then their streams end. No effect on a channel that has ended. */
   async end(channel: SseChannelRef): Promise<void> {
     const name = nameOf(channel);
     if (this.isClosed) throw closed();
     await this.store(name, { kind: 'end' });
   }
 
-  /** Events that are kept, oldest first. Empty when `after` is not known any more. */
+  /** The events that are kept, oldest first. None, when `after` is not known any more. */
   history<Channel extends SseChannelRef>(
     channel: Channel,
     query?: SseHistoryQuery,
@@ -192,8 +192,8 @@ export class SseBroadcaster {
   }
 
   /**
-   * Whether there is something to read in the channel, or something is being produced into it, on any node: what to
-   * answer 204 for otherwise.
+   * Whether the channel has something to read, or something is being produced into it, on any node. A handler may answer
+   * `null` (204) when it is false.
    */
   async exists(channel: SseChannelRef): Promise<boolean> {
     const name = nameOf(channel);
@@ -218,13 +218,13 @@ export class SseBroadcaster {
   }
 
   /**
-   * Runs a source into a channel, detached from any request: clients join, leave, resume, and read it after its end,
-   * until the channel's history expires. What the channel held before is over.
+   * Runs a source into a channel. It does not depend on a request: clients join, leave, resume, and read it after its end,
+   * until the channel's history expires. What the channel held before is dropped.
    *
-   * A failure is stored as an error event, and the end follows; while the store is away both are tried again. All of it is kept
-   * from its first event, whatever the history's bounds, until the channel expires.
+   * When the source fails, an error event and the end are stored. While the store is away, both are tried again. All events are
+   * kept from the first one until the channel expires, whatever the bounds of the history are.
    *
-   * @returns when it has started
+   * @returns a promise that resolves when it has started
    * @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING` when one runs into the channel already, on any node;
    * `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`
    */
@@ -232,20 +232,21 @@ export class SseBroadcaster {
     return await this.productions.produce(nameOf(channel), source, options);
   }
 
-  /** Stops what is produced into the channel on this node, and stores the end. @returns whether there was something */
+  /** Stops what this node produces into the channel, and stores the end. @returns whether it produced something */
   async stop(channel: SseChannelRef): Promise<boolean> {
     return await this.productions.stop(nameOf(channel));
   }
 
   /**
-   * Closes connections: on this node those that a predicate picks, or, by tags that their `context` has, on all nodes.
+   * Closes connections. A predicate picks connections of this node. Tags pick connections of all nodes: those that have the
+   * tags in their `context`.
    *
-   * What was published to their channels before reaches them first, and then the last event, if there is one. A request
+   * A client first gets what was published to its channels before, and then the last event, if there is one. A request
    * that is still opening is compared when its headers are sent, and is closed then.
    *
-   * @param options words for logs, or more
-   * @returns how many open ones on this node
-   * @throws {SseError} `SSE_INVALID_OPTION` for tags that are not strings, finite numbers or booleans, or none
+   * @param options the reason, as text for logs, or an object with more
+   * @returns how many open connections of this node were closed
+   * @throws {SseError} `SSE_INVALID_OPTION` when there are no tags, or a tag is not a string, a finite number or a boolean
    */
   disconnect(
     which: ((connection: SseConnection) => boolean) | SseTags,
@@ -256,9 +257,9 @@ export class SseBroadcaster {
 
   /**
    * Adds a channel to the open subscriptions of all connections that have the tags in their `context`, on all nodes: a
-   * user enters a room. The streams go on, and what is published from now on reaches them.
+   * user enters a room, for example. The streams stay open, and get what is published from now on.
    *
-   * @returns how many of this node, when their clients' positions cover the channel
+   * @returns how many connections of this node joined. It resolves when the positions of their clients cover the channel
    * @throws {SseError} as a rejection, `SSE_INVALID_OPTION`, `SSE_INVALID_CHANNEL`, `SSE_BACKPLANE_UNAVAILABLE`
    */
   async join(tags: SseTags, channel: SseChannelRef, { from = 'live' }: SseJoinOptions = {}): Promise<number> {
@@ -266,7 +267,7 @@ export class SseBroadcaster {
     return await this.memberships.join(tags, nameOf(channel), from);
   }
 
-  /** Takes a channel away from the open subscriptions of all connections that have the tags, as {@link join} adds it. */
+  /** Removes a channel from the open subscriptions of all connections that have the tags. The opposite of {@link join}. */
   async leave(tags: SseTags, channel: SseChannelRef): Promise<number> {
     if (this.isClosed) throw closed();
     return await this.memberships.leave(tags, nameOf(channel));

@@ -11,16 +11,16 @@ import { namePattern } from './name-pattern.js';
 import type { SseStoredEvent } from './stored-event.js';
 
 /**
- * What happens to a client that is so slow that the history moved past it: a gap is announced and it goes on with the
- * newest; it is disconnected; or, of what it missed, it gets the newest event of each key (events whose key is
- * `undefined` are kept as long as the history keeps them).
+ * What happens to a client that is so slow that the history has moved past it. `'skip'`: it gets a gap event and goes on with
+ * the newest events. `'disconnect'`: its connection is cut. `{ latest }`: of what it missed, it gets the newest event of each
+ * key; events whose key is `undefined` are kept as long as the history keeps them.
  */
 export type SseSlowClient =
   'skip' | 'disconnect' | { readonly latest: (event: SseStoredEvent) => string | number | undefined };
 
-/** What differs for some channels. */
+/** Options for the channels whose names match. */
 export interface SseChannelRule {
-  /** A channel's name, in which `*` stands for any characters. The first rule that matches counts. */
+  /** A name of a channel; `*` stands for any characters. The first rule that matches counts. */
   readonly match: string;
   readonly history?: Partial<SseHistoryOptions>;
   readonly slowClient?: SseSlowClient;
@@ -35,11 +35,11 @@ export interface SseChannelOptions {
   /** The type of the event that announces a gap. @default 'gap' */
   gapType?: string;
   /**
-   * How many channels this node may know: those that are read here, and those whose events it keeps. One more is refused: names
-   * that come from clients must not fill the memory. @default 100_000
+   * How many channels this node may know: those that are read here, and those whose events it keeps. One more is refused, so that
+   * names that come from clients cannot fill the memory. @default 100_000
    */
   maxChannels?: number;
-  /** What differs for some channels, e.g. `[{ match: 'ticker.*', history: { maxEvents: 10 } }]`. @default [] */
+  /** Options for some channels, e.g. `[{ match: 'ticker.*', history: { maxEvents: 10 } }]`. @default [] */
   channels?: readonly SseChannelRule[];
 }
 

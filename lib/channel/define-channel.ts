@@ -3,7 +3,7 @@ import type { SseEventLike } from '../protocol/sse-event-like.js';
 import { checkChannelName } from './channel-name.js';
 import type { SseStoredEvent } from './stored-event.js';
 
-/** Types of events to the data that they carry: a type or an interface such as `{ created: Order }`. */
+/** The types of events of a channel, each with its data: a type or an interface such as `{ created: Order }`. */
 export type SseEventMap = object;
 
 /**
@@ -13,7 +13,7 @@ export type SseEventMap = object;
  */
 export interface SseChannel<Events extends SseEventMap> {
   readonly name: string;
-  /** Never there: it carries the types. */
+  /** Never set. It carries the types for the compiler. */
   readonly events?: Events;
 }
 
@@ -28,14 +28,15 @@ export type SseChannelEvent<Events extends SseEventMap> = {
   };
 }[keyof Events & string];
 
-/** What is published to a channel, and what its snapshots are: of a typed one its events, of others any. */
+/** What can be published to a channel and returned by its snapshots: the events of a typed channel, any event of others. */
 export type SseEventOf<Channel extends SseChannelRef> =
   Channel extends SseChannel<infer Events> ? SseChannelEvent<Events> : SseEventLike;
 
 /**
- * An event of a channel as filters and `history()` see it: of a typed one its types are known. The data is text, as on the
- * wire. What others have put into the same channel is not in the types: the error event of a `produce()` that failed, or
- * events of another version of the application.
+ * An event of a channel as filters and `history()` see it. A typed channel knows its types. The data is text, as on the wire.
+ *
+ * A channel may hold events that are not in its types: the error event of a `produce()` that failed, and events that another
+ * version of the application published.
  */
 export type SseStoredEventOf<Channel extends SseChannelRef> =
   Channel extends SseChannel<infer Events>
@@ -43,8 +44,8 @@ export type SseStoredEventOf<Channel extends SseChannelRef> =
     : SseStoredEvent;
 
 /**
- * A channel with the types of its events: `publish()` takes no others, snapshots make no others, and filters and
- * `history()` know their types.
+ * Makes a channel with types. `publish()` takes only its events, snapshots return only its events, and filters and `history()`
+ * know their types.
  *
  * @example
  * export const orders = defineChannel<{ created: Order; cancelled: { id: string } }>('orders');

@@ -7,15 +7,15 @@ import { SseError } from '../protocol/sse-error.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
 /**
- * An event of a channel, as filters, keys and `history()` see it: the same on every node.
+ * An event of a channel as it is stored. Filters, `latest` and `history()` see it. It is the same on every node.
  *
  * @publicApi
  */
 export interface SseStoredEvent {
-  /** Where it stands in its channel, and the id that clients see. */
+  /** Its position in its channel, which is its id. */
   readonly id: string;
   readonly type?: string | undefined;
-  /** The data as on the wire: text, JSON unless it was a string. */
+  /** The data as text, as on the wire: JSON, unless it was a string. */
   readonly data?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Why a connection ended: a closed set, to switch on in logs, metrics and tests. */
+/** Why a connection ended. The set is closed, so logs, metrics and tests can switch on it. */
 export type SseCloseCode =
   | 'source_completed'
   | 'source_failed'
@@ -10,17 +10,17 @@ export type SseCloseCode =
   | 'kicked';
 
 /**
- * How a connection ended. It is the `reason` of `@SseSignal()`, what `SseConnection.closed` resolves to and what
- * `SseResponse`'s `onClose` is told.
+ * Why a connection ended. You find it in the `reason` of `@SseSignal()`, in `SseConnection.closed`, and in the argument of
+ * `onClose` of an `SseResponse`.
  *
  * @publicApi
  */
 export interface SseCloseReason {
-  /** Which of the ways it was. */
+  /** For code. */
   readonly code: SseCloseCode;
-  /** The same in words, for people. */
+  /** For people. */
   readonly reason: string;
-  /** What was thrown, with `source_failed`. */
+  /** What the source threw, with `source_failed`. */
   readonly error?: unknown;
 }
 

@@ -16,18 +16,18 @@ import type { SseEventLike, SseValuesAs } from '../protocol/sse-event-like.js';
 export type SseEventKey = (event: SseEventInit) => string | number | undefined;
 
 /**
- * What happens to an event of a source that cannot wait (an Observable, `SseConnection.send()`) when the buffer of its
- * client is full: the client is disconnected, the oldest waiting events are dropped, the new one is dropped, or only the
- * newest event of each key is kept (and the client disconnected when even those are too many).
+ * What happens when a source that cannot wait (an Observable, `SseConnection.send()`) has an event and the buffer of its client
+ * is full. `'disconnect'`: the connection is cut. `'dropOldest'`: the oldest waiting events are dropped. `'dropNewest'`: the new
+ * event is dropped. `{ latest }`: only the newest event of each key waits, and the connection is cut when even these are too many.
  */
 export type SseOverflow = 'disconnect' | 'dropOldest' | 'dropNewest' | { readonly latest: SseEventKey };
 
 /** The buffer between a source that cannot wait and a client that does not read. */
 export interface SseBufferOptions {
   /**
-   * Bytes that may wait for one client from turns of the event loop before, beyond what the socket itself holds. What is
-   * emitted within one turn is taken whatever its size, since no client can read anything meanwhile. A single event may be
-   * larger when nothing else waits.
+   * How many bytes may wait for one client, beyond what the socket itself holds. What is emitted within one turn of the event loop
+   * is taken whatever its size, because no client can read anything in that time. A single event may be larger when nothing
+   * else waits.
    *
    * @default 1_048_576
    */
@@ -36,11 +36,11 @@ export interface SseBufferOptions {
   readonly overflow: SseOverflow;
 }
 
-/** What is sent to a client that has heard nothing for a while, so that no proxy takes its connection for dead. */
+/** What is sent to a client that has heard nothing for a while. It keeps proxies from closing the connection. */
 export interface SsePingOptions {
   /**
-   * Silence, in milliseconds, after which a ping is sent; it leaves up to an eighth of that (and no more than a second)
-   * later. Shorter than every idle timeout between the server and the client: nginx has 60 s.
+   * Silence, in milliseconds, after which a ping is sent. The ping leaves up to an eighth of that time late, and no more than one
+   * second. Choose less than every idle timeout between the server and the client; that of nginx is 60 s.
    *
    * @default 15_000
    */
@@ -69,19 +69,19 @@ export interface ConnectionOptions {
 export interface SseConnectionOptions {
   /** What ends a line on the wire. It cannot change after the headers are sent. @default '\n' */
   lineEnding?: LineEnding;
-  /** Makes text of `data` that is not a string. @default JSON.stringify */
+  /** Turns `data` that is not a string into text. @default JSON.stringify */
   serialize?: (data: unknown) => string;
   /** A `retry:` field, in milliseconds, sent when a stream opens. `false`: none. @default false */
   retryMs?: number | false;
-  /** Without progress on pending bytes for so long, in milliseconds, the peer is gone. `false`: never. @default 30_000 */
+  /** The connection is cut when pending bytes make no progress for so long, in milliseconds. `false`: never. @default 30_000 */
   writeTimeoutMs?: number | false;
   buffer?: Partial<SseBufferOptions>;
   /** `false`: no pings. */
   ping?: Partial<SsePingOptions> | false;
   /**
-   * What the values of a source are. `'event'`: an object is an event, and must have no keys that events do not know.
-   * `'data'`: every value is data, also one with a `type` or an `id` of its own, as the chunks of an SDK and the rows of a
-   * table have them; only an `SseEvent` is still an event.
+   * What the values of a source are. `'event'`: an object is an event, and must have no other keys than an event has.
+   * `'data'`: every value is data, also one with a `type` or an `id` of its own, such as a chunk of an SDK or a row of a table.
+   * Only an `SseEvent` is an event then.
    *
    * @default 'event'
    */

@@ -5,14 +5,14 @@ import type { SseCloseCode, SseCloseReason } from './close-reason.js';
 export interface SseCloseOptions {
   /** @default 'kicked' */
   code?: SseCloseCode;
-  /** Words for logs. @default the standard words of the code */
+  /** The reason, as text for logs. @default the standard text of the code */
   reason?: string;
   /** A last event for the client, after everything that was accepted before. @default none */
   event?: SseEventLike;
 }
 
 /**
- * The application's tags of a connection. To give them types, add to it:
+ * Your own tags of a connection. To give them types, extend this interface:
  *
  * @example
  * declare module 'nestjs-event-stream' {
@@ -27,8 +27,8 @@ export interface SseContext {
 }
 
 /**
- * The request of a connection, as the platform's handlers see it. Empty, since the platform is the application's affair:
- * add to it as to {@link SseContext}.
+ * The request of a connection, as handlers of Express or Fastify see it. It is empty, because only you know your platform. Add
+ * its type as shown at {@link SseContext}.
  *
  * @publicApi
  */
@@ -45,43 +45,43 @@ export abstract class SseConnection {
   abstract readonly id: string;
   /** What the client sent as `Last-Event-ID` (or the query parameter in its place), if anything. */
   abstract readonly lastEventId: string | undefined;
-  /** Aborted when the connection ends, or must soon end, with the `SseCloseReason` as its `reason`. */
+  /** Aborted when the connection ends or must soon end. Its `reason` is the `SseCloseReason`. */
   abstract readonly signal: AbortSignal;
-  /** The request, as the platform's handlers see it (Express `Request`, Fastify `FastifyRequest`). */
+  /** The request: Express' `Request`, or Fastify's `FastifyRequest`. */
   abstract readonly request: SseRequest;
   /** When the headers were sent, in milliseconds since the epoch; `undefined` until then. */
   abstract readonly openedAt: number | undefined;
-  /** Bytes of the body handed to the socket so far. */
+  /** How many bytes of the body were handed to the socket so far. */
   abstract readonly bytesSent: number;
-  /** Events handed to the socket so far; pings and other comments count too. */
+  /** How many events were handed to the socket so far. Pings and other comments count too. */
   abstract readonly eventsSent: number;
-  /** Events that were dropped by the overflow policy. */
+  /** How many events the overflow policy dropped. */
   abstract readonly eventsDropped: number;
-  /** Bytes accepted for this client that the kernel has not taken yet. */
+  /** How many bytes were accepted for this client and are not taken by the kernel yet. */
   abstract readonly bufferedBytes: number;
-  /** The application's own tags, e.g. `{ userId }`. Empty at first. */
+  /** Your own tags, e.g. `{ userId }`. Empty at first. */
   abstract readonly context: SseContext;
-  /** Resolves, and never rejects, when the last byte is gone or the peer is. */
+  /** Resolves when the last byte is gone, or the client is. Never rejects. */
   abstract readonly closed: Promise<SseCloseReason>;
 
   /**
-   * Sends one event to this client, beside what its source sends. It cannot wait: when the client does not read, the
-   * `buffer` policy decides.
+   * Sends one event to this client, in addition to its source. It cannot wait: when the client does not read, the `buffer`
+   * policy decides.
    *
-   * @returns whether the event was accepted: `false` when the connection is closed or closing, or the policy dropped it
+   * @returns whether the event was accepted. `false` when the connection is closed or closing, or when the policy dropped the event
    * @throws {SseError} when the event cannot be sent exactly; nothing is written then
    */
   abstract send(event: SseEventLike): boolean;
 
-  /** Sends a comment, which clients ignore. Returns and throws as `send()`. */
+  /** Sends a comment, which clients ignore. It returns and throws as `send()` does. */
   abstract comment(text: string): boolean;
 
   /**
-   * Ends the stream: what was accepted, and what was published to its channels before, is still delivered, then the body
-   * ends cleanly. An `EventSource` comes back after its `retry` time; answer it with `null` (204) to stop it for good. No
-   * effect when already closing.
+   * Ends the stream. What was accepted, and what was published to its channels before, is still delivered. Then the body ends
+   * cleanly. An `EventSource` comes back after its `retry` time: answer it with `null` (204) to stop it for good. No effect when
+   * the connection is closing already.
    *
-   * @param why words for logs, or more
+   * @param why the reason, as text for logs, or an object with more
    * @throws {SseError} when the last event cannot be sent exactly; the connection stays open then
    */
   abstract close(why?: string | SseCloseOptions): void;

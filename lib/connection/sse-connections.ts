@@ -21,17 +21,17 @@ export class SseConnections implements Iterable<SseConnection> {
     return open;
   }
 
-  /** How many were opened since the application started. */
+  /** How many connections were opened since the application started. */
   get opened(): number {
     return this.registry.openedTotal;
   }
 
-  /** How many ended since the application started, by the way they ended. */
+  /** How many connections ended since the application started, by close code. */
   get closed(): Readonly<Partial<Record<SseCloseCode, number>>> {
     return Object.fromEntries(this.registry.closedBy);
   }
 
-  /** Events that overflow policies dropped since the application started. */
+  /** How many events the overflow policies dropped since the application started. */
   get eventsDropped(): number {
     return this.registry.droppedTotal;
   }

@@ -3,7 +3,7 @@ import type { SseJsonAnswer, SseResponse } from './sse-response.js';
 
 /**
  * What an `@Sse()` handler may return, or promise: a source of events, an answer of its own, or `null` for 204 No Content.
- * Sources are named by what they can do, so that those of other copies of rxjs count as well.
+ * Sources are described by their methods, so an Observable of another copy of rxjs is one too.
  *
  * @publicApi
  */

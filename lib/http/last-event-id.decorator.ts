@@ -3,10 +3,10 @@ import { readLastEventId } from '../protocol/last-event-id.js';
 import { rawRequestOf } from './raw-exchange.js';
 
 /**
- * What the client received last: its `Last-Event-ID` header, else the query parameter `lastEventId` or `last_event_id`
- * (first connections and polyfills cannot set headers), decoded as UTF-8; `undefined` when there is none.
+ * Injects the id that the client received last: the header `Last-Event-ID`, or else the query parameter `lastEventId` or
+ * `last_event_id`, for clients that cannot set headers. It is decoded as UTF-8. `undefined` when there is none.
  *
- * It comes from the client: look it up, never trust it.
+ * It comes from the client: check it.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header (9.2.4)
  * @publicApi

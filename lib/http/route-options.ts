@@ -12,18 +12,18 @@ import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
 /**
- * Makes the event that tells a client of a failure. `null`: none, the stream just ends.
+ * Makes the event that tells a client of a failure. `null`: no event, the stream just ends.
  *
- * `isText` is whether the stream has sent strings and nothing else so far: then its client does not expect JSON.
+ * `isText` is true when the stream has sent only strings so far. Its client does not expect JSON then.
  */
 export type SseErrorEventFactory = (error: unknown, isText: boolean) => SseEventInit | null;
 
 /** What can be set for the module, for a route and for one answer. */
 export interface SseStreamOptions extends SseConnectionOptions {
   /**
-   * Added to the default response headers, or in their place; `null` leaves one out. What a handler or `@Header()` has
-   * set wins over the module's and the route's, and what an `SseResponse` says wins over all. With a `Cache-Control` that
-   * has `public`, `Last-Event-ID` is added to `Vary`.
+   * Headers that are added to the default ones, or replace them. `null` removes one. A header that a handler or `@Header()` has
+   * set wins over those of the module and the route. Those of an `SseResponse` win over all. If `Cache-Control` has `public`,
+   * `Last-Event-ID` is added to `Vary`.
    *
    * @default {}
    */
@@ -31,8 +31,8 @@ export interface SseStreamOptions extends SseConnectionOptions {
   /**
    * The event that ends a stream whose source fails after the headers are out.
    *
-   * @default type 'error' with `{ message, statusCode }`, of an `HttpException`, else `'Internal server error'` and 500;
-   * only the message, as text, in a stream that has sent strings and nothing else
+   * @default type 'error' with `{ message, statusCode }` of an `HttpException`, and `'Internal server error'` and 500 for all other
+   * errors. A stream that has sent only strings gets the message alone, as text
    */
   errorEvent?: SseErrorEventFactory | undefined;
 }
@@ -42,13 +42,13 @@ export interface SseRouteOptions extends SseStreamOptions {
   /** @default RequestMethod.GET */
   method?: RequestMethod;
   /**
-   * When the headers leave: one macrotask after the source is ready, or with its first event, so that a source that
-   * fails before it still answers with the status of its error.
+   * When the headers leave. `'immediately'`: one macrotask after the source is ready. `'firstEvent'`: with the first event, so
+   * that a source that fails before it answers with the status of its error.
    *
    * @default 'immediately'
    */
   commit?: 'immediately' | 'firstEvent';
-  /** Data of a last event, sent when the source has completed, e.g. `'[DONE]'`. @default none */
+  /** The data of a last event, which is sent when the source has completed, e.g. `'[DONE]'`. @default none */
   done?: string;
 }
 

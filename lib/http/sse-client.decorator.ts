@@ -4,7 +4,7 @@ import { SseError } from '../protocol/sse-error.js';
 import { requestOf } from './request-word.js';
 
 /**
- * The `SseConnection` of this request. It can be tagged at once; `send()` commits the headers.
+ * Injects the `SseConnection` of this request. You can set its `context` at once. `send()` sends the headers.
  *
  * @throws {SseError} `SSE_NOT_CONFIGURED` in a method that is not an `@Sse()` handler
  * @publicApi

@@ -2,11 +2,11 @@ import type { SseCloseReason } from '../connection/close-reason.js';
 import { isInstance } from '../protocol/brand.js';
 import type { SseRouteOptions } from './route-options.js';
 
-/** What one answer decides for itself. */
+/** The options of one answer. */
 export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
   /** The status of the answer. A browser's `EventSource` takes nothing but 200. @default 200 */
   status?: number;
-  /** Told, once, when and why the stream ended. */
+  /** Called once, when the stream has ended, with the reason. */
   onClose?: (reason: SseCloseReason) => void;
 }
 
@@ -14,7 +14,7 @@ const SSE_RESPONSE: unique symbol = Symbol.for('nestjs-event-stream.response');
 const SSE_JSON_ANSWER: unique symbol = Symbol.for('nestjs-event-stream.json-answer');
 
 /**
- * A source with options of its own, for what only the handler knows.
+ * A source with options of its own, for one answer.
  *
  * @example
  * return new SseResponse(this.quotes.of(symbol), { ping: { intervalMs: 5_000 }, onClose: () => this.quotes.leave(symbol) });
@@ -23,7 +23,7 @@ const SSE_JSON_ANSWER: unique symbol = Symbol.for('nestjs-event-stream.json-answ
  */
 export class SseResponse {
   constructor(
-    /** What a handler may return: an Observable, an iterable, a subscription … */
+    /** Anything that a handler may return: an Observable, an iterable, a subscription … */
     readonly source: unknown,
     readonly options: SseResponseOptions = {},
   ) {}
@@ -39,7 +39,7 @@ export class SseResponse {
   }
 
   /**
-   * An answer without a stream, sent by Nest as any other route's would be: through all interceptors, as JSON.
+   * An answer without a stream. Nest sends it as it sends the answer of any other route: through all interceptors, as JSON.
    *
    * @param status @default the status of the route
    * @example

@@ -2,10 +2,10 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { currentConnection } from './sse-client.decorator.js';
 
 /**
- * An `AbortSignal` that is aborted when the stream ends, or soon must, with the `SseCloseReason` as its `reason`: before
- * the source is released, so that `fetch(url, { signal })` in it ends first.
+ * Injects an `AbortSignal` that is aborted when the stream ends, or must soon end. Its `reason` is the `SseCloseReason`. It is
+ * aborted before the source is released, so `fetch(url, { signal })` in the source ends first.
  *
- * When the server closes, whoever took the signal has `shutdown.gracePeriodMs` to yield a farewell and return.
+ * When the server closes, a handler that took the signal has `shutdown.gracePeriodMs` to send a last event and return.
  *
  * @throws {SseError} `SSE_NOT_CONFIGURED` in a method that is not an `@Sse()` handler
  * @publicApi

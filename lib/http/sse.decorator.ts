@@ -11,12 +11,12 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
 /**
  * Marks a controller method as a stream of Server-Sent Events.
  *
- * The same call as `@Sse()` of `@nestjs/common`; only the import differs. What the method returns, or promises, is the
- * source: an Observable, any sync or async iterable, a Node or web stream, an `SseStream`, an `SseQueue`, an
- * `SseResponse`, a subscription of the broadcaster, or `null` for 204, which tells an `EventSource` not to come back.
+ * The call is the same as that of `@Sse()` of `@nestjs/common`; only the import differs. The method returns, or promises, the
+ * source: an Observable, any sync or async iterable, a Node or web stream, an `SseStream`, an `SseQueue`, an `SseResponse`,
+ * a subscription of the broadcaster, or `null` for 204, which tells an `EventSource` not to come back.
  *
  * @param path as in `@Get()` @default '/'
- * @param options what differs from the module's options for this route, and `method`, `commit` and `done`
+ * @param options options of the module that differ for this route, and `method`, `commit` and `done`
  * @example
  * @Sse('clock')
  * clock() { return interval(1000).pipe(map((n) => ({ type: 'tick', data: { n } }))); }

@@ -4,15 +4,15 @@ import type { SseEventLike } from '../protocol/sse-event-like.js';
 /** How the streams end when the application closes. */
 export interface SseShutdownOptions {
   /**
-   * Milliseconds that handlers with `@SseSignal()` have to end by themselves, and slow clients to take what waits for
-   * them. What is left then is cut off.
+   * How long, in milliseconds, handlers with `@SseSignal()` may take to end by themselves, and slow clients to read what waits
+   * for them. Connections that are left then are cut off.
    *
    * @default 5_000
    */
   readonly gracePeriodMs: number;
   /**
-   * Each client is told to come back after a random time between these, in milliseconds, so that the next server does
-   * not meet all of them at once. `false`: nothing is said, and browsers come back after about 3 s, together.
+   * Each client is told to come back after a random time between these two, in milliseconds, so that they do not all come back at
+   * once. `false`: nothing is said, and browsers come back after about 3 s, all at once.
    *
    * @default { min: 1_000, max: 10_000 } if NODE_ENV is 'production', else { min: 100, max: 500 }: a developer who waits for
    * `nest start --watch` is one client

@@ -8,10 +8,11 @@ const LOOK_EVERY_MS = 1_000;
 const LOOKS_PER_INTERVAL = 8;
 
 /**
- * Pings the clients that have heard nothing for a while: one timer for all connections, and none while there are none.
+ * Pings the clients that have heard nothing for a while. There is one timer for all connections, and none while there are no
+ * connections.
  *
- * A ping goes only to an open connection that was silent for its whole interval and whose last bytes have all been
- * taken: a client that is backed up has enough to read.
+ * A connection gets a ping when it is open, was silent for its whole interval, and has no pending bytes. A client with pending
+ * bytes has enough to read.
  *
  * @publicApi
  */
@@ -21,7 +22,7 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   private timer: NodeJS.Timeout | undefined;
   private everyMs = LOOK_EVERY_MS;
 
-  /** Pings sent since the application started. */
+  /** How many pings were sent since the application started. */
   sent = 0;
 
   /** @internal */

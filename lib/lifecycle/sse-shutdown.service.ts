@@ -8,11 +8,11 @@ import { toEventInit } from '../protocol/sse-event-like.js';
 import type { SseShutdownOptions } from './shutdown-options.js';
 
 /**
- * Ends all streams when the application closes, quietly: `beforeApplicationShutdown` is the last hook that comes before
- * the platform waits for its connections.
+ * Ends all streams when the application closes, in `beforeApplicationShutdown`. That is the last hook before the platform waits
+ * for its connections.
  *
- * Handlers that took `@SseSignal()` may end by themselves within the grace period; all others cannot know, and are
- * ended at once. Each client hears the farewell, is told when to come back, and sees a clean end of the body.
+ * Handlers that took `@SseSignal()` may end by themselves within the grace period. All others are ended at once. Each client
+ * gets the farewell, is told when to come back, and sees a clean end of the body.
  *
  * @publicApi
  */
@@ -28,7 +28,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     private readonly broadcaster: Pick<SseBroadcaster, 'stopAll' | 'close'>,
   ) {}
 
-  /** Whether the streams are being ended, or have been; new arrivals are told when to come back. */
+  /** Whether the streams are being ended, or were ended. Clients that come now are told when to come back. */
   get isClosing(): boolean {
     return this.running !== undefined;
   }
@@ -48,10 +48,10 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
   }
 
   /**
-   * Ends all streams now, and from now on sends new arrivals away. To be called before `app.close()` when a load balancer
-   * needs time; calling it again waits for the first call.
+   * Ends all streams now. Clients that come later are told when to come back. Call it before `app.close()` when a load balancer
+   * needs time. A second call waits for the first one.
    *
-   * @returns a promise that resolves, and never rejects, within the grace period
+   * @returns a promise that resolves within the grace period, and never rejects
    */
   shutdown(): Promise<void> {
     return (this.running ??= this.run());

@@ -1,7 +1,7 @@
 import { SseError } from './sse-error.js';
 
 /**
- * One event as it was read. It has the shape of an event to send: yielded as it is, it arrives as it came.
+ * One event as it was read. It has the shape of an event to send, so a handler can yield it as it is.
  *
  * @publicApi
  */
@@ -9,9 +9,9 @@ export interface SseDecodedEvent {
   /** What `event:` said; left out for the default, `message`. */
   type?: string;
   data: string;
-  /** The last event id, where it has changed since the event before. `''`: the server took it back. */
+  /** The last event id, if it has changed since the event before. `''`: the server cleared it. */
   id?: string;
-  /** A reconnection time, in milliseconds, that was said since the event before. */
+  /** The reconnection time in milliseconds, if it was sent since the event before. */
   retry?: number;
 }
 

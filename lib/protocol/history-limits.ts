@@ -7,8 +7,8 @@
 export const ENTRY_BYTES = 220;
 
 /**
- * How much of a channel is kept for clients that come back and for slow ones. Whichever bound is reached first counts;
- * 0 in any of them keeps nothing, and live delivery works all the same.
+ * How much of a channel is kept, for clients that come back and for slow ones. The bound that is reached first counts. With 0 in
+ * one of them nothing is kept, and live delivery works all the same.
  *
  * @publicApi
  */
@@ -17,6 +17,6 @@ export interface SseHistoryOptions {
   readonly maxEvents: number;
   /** Bytes of encoded events, and {@link ENTRY_BYTES} for each. @default 16_777_216 */
   readonly maxBytes: number;
-  /** Age in milliseconds. `false`: events do not age, and the channel stays for ever. @default 300_000 */
+  /** The age of an event in milliseconds. `false`: events do not age, and the channel stays for ever. @default 300_000 */
   readonly maxAgeMs: number | false;
 }

@@ -1,9 +1,9 @@
 import { isInstance } from './brand.js';
 
 /**
- * Every reason why this library refuses something, as a list that can be walked.
+ * All codes of {@link SseError}, as a list.
  *
- * The set is closed: a `switch` over {@link SseErrorCode} can be exhaustive. A new code is a minor release.
+ * The set is closed: a `switch` over {@link SseErrorCode} can be exhaustive. A new code comes with a minor release.
  *
  * @publicApi
  */
@@ -79,7 +79,7 @@ export type SseErrorCode = (typeof SSE_ERROR_CODES)[number];
  * @publicApi
  */
 export interface SseErrorDetails {
-  /** The value that was refused, as it was. The message holds a short, redacted rendering of it only. */
+  /** The value that was refused. The message shows it in short, and without secrets. */
   readonly value?: unknown;
   /** The error that led to this one: what a serializer or a broker threw. */
   readonly cause?: unknown;
@@ -123,8 +123,8 @@ export class SseError extends Error {
   }
 
   /**
-   * The value that was refused, where there is one. It is the caller's own object and may hold secrets, so no logger
-   * prints it: it is a getter of the class, which neither `console`, `util.inspect()` nor JSON shows.
+   * The value that was refused, if there is one. It may hold secrets, so no logger prints it: it is a getter of the class, which
+   * `console`, `util.inspect()` and JSON do not show.
    */
   get value(): unknown {
     return this.#value;

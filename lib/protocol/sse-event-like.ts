@@ -61,7 +61,7 @@ export function toEventInit(value: unknown): SseEventInit {
 }
 
 /**
- * What the values of a source are: events, or all of them data, also those that look like events.
+ * What the values of a source are: events, or data. With `'data'`, values that look like events are data too.
  *
  * @publicApi
  */

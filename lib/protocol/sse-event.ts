@@ -3,10 +3,8 @@ import { checkComment, checkData, idText, retryText, typeText } from './event-fi
 import { SseError } from './sse-error.js';
 
 /**
- * An event as users write it: what to tell the client, any part of it.
- *
- * The shape is that of Nest's `MessageEvent`, and a plain object of this shape is an event. At least one field must be
- * there; `undefined` means that a field is not.
+ * An event as you write it: a plain object with at least one of these fields. The shape is that of Nest's `MessageEvent`. A field
+ * that is `undefined` counts as left out.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation (9.2.6)
  * @publicApi
@@ -27,9 +25,9 @@ export interface SseEventInit<T = unknown> {
   event?: string;
 
   /**
-   * What the event says. A string goes out as it is; anything else goes through `serialize`, by default
-   * `JSON.stringify`. `null` is JSON's `null`; `undefined` is absence, and an event without data but with a type is
-   * sent with empty data, because a client never dispatches an event that has no data line.
+   * What the event says. A string is sent as it is. Anything else goes through `serialize`, by default `JSON.stringify`.
+   * `null` is JSON's `null`. An event with a type and without data is sent with empty data, because a client never dispatches
+   * an event that has no data line.
    *
    * Line breaks of every kind arrive as `\n`, and a lone surrogate as U+FFFD: the format knows no other way.
    * Binary data is refused with `SSE_INVALID_DATA`: choose a text form (base64) that your client knows.
@@ -66,11 +64,10 @@ export type SseEventFields = Omit<SseEventInit, 'data'>;
 const SSE_EVENT: unique symbol = Symbol.for('nestjs-event-stream.event');
 
 /**
- * An event that was checked where it was made.
+ * An event that is checked when it is made.
  *
- * It sends the same bytes as a plain object with the same fields. The difference is when a mistake shows: here, with a
- * stack that leads to whoever made it, instead of later when the event is encoded. Only whether `serialize` accepts the
- * data is still found out then.
+ * It sends the same bytes as a plain object with the same fields. But a mistake shows at once, and the stack leads to the code
+ * that made the event. Only what `serialize` refuses shows later, when the event is encoded.
  *
  * @example
  * new SseEvent({ n: 1 }, { type: 'tick', id: 7 });
@@ -116,17 +113,17 @@ export class SseEvent<T = unknown> implements SseEventInit<T> {
     return isInstance(this, SseEvent, SSE_EVENT, value);
   }
 
-  /** An event that says `data`, under the default type `'message'`. */
+  /** An event with `data` and the default type `'message'`. */
   static data<T>(data: T): SseEvent<T> {
     return new SseEvent(data);
   }
 
-  /** An event of a type of its own. Without `data` it arrives with empty data. */
+  /** An event with a type. Without `data` it arrives with empty data. */
   static withType<T = undefined>(type: string, data?: T): SseEvent<T> {
     return new SseEvent(data, { type });
   }
 
-  /** A comment: bytes on the line that no listener ever sees. */
+  /** A comment, which no listener sees. */
   static comment(comment: string): SseEvent<undefined> {
     return new SseEvent<undefined>(undefined, { comment });
   }

@@ -7,31 +7,31 @@ import type { SseRedisClient } from './redis-client.js';
  * @publicApi
  */
 export interface SseRedisOptions {
-  /** Of one server, as the package `redis` reads it: `redis[s]://[[username][:password]@][host][:port][/db-number]`. */
+  /** The URL of one server, as the package `redis` reads it: `redis[s]://[[username][:password]@][host][:port][/db-number]`. */
   readonly url?: string | undefined;
   /**
-   * The application's own client or cluster client, as a model: the backplane opens connections of its own with the same
-   * settings (`client.duplicate()`), so that neither a blocking command of yours delays a publish nor the other way
-   * round. Yours need not be connected, and is never closed.
+   * Your own client or cluster client, as a model: the backplane opens its own connections with the same settings
+   * (`client.duplicate()`). So your commands and its publishes do not delay each other. Your client need not be connected, and
+   * is never closed.
    */
   readonly client?: SseRedisClient | undefined;
-  /** What every key begins with. Without `{` and `}`: the braces behind it choose the shard. @default 'sse:' */
+  /** What every key begins with. It must not have `{` or `}`: the braces that follow it choose the shard. @default 'sse:' */
   readonly prefix: string;
   /**
    * How long a publish or a read may take before it is given up with `SSE_BACKPLANE_UNAVAILABLE`, and how long a
    * connection may be silent when it owes an answer before it is replaced. @default 5_000
    */
   readonly publishTimeoutMs: number;
-  /** Publishes that may wait for an answer; one more fails at once. What bounds the memory while Redis is away. @default 10_000 */
+  /** How many publishes may wait for an answer; one more fails at once. It bounds the memory while Redis is away. @default 10_000 */
   readonly maxPending: number;
   /**
-   * How often the connections are tried, and the silence after which a watched channel's head is compared with what was
-   * received: how late a lost notification is noticed at most. Channels that get events need no check. @default 5_000
+   * How often connections are checked, and the silence after which the newest event of a channel is compared with what was
+   * received. So a lost notification is noticed this late at most. Channels that get events need no check. @default 5_000
    */
   readonly checkIntervalMs: number;
   /**
-   * How long a channel is remembered that is neither published to nor listened to, if its events do not live longer.
-   * Clients that come back later than that get a gap. @default 3_600_000
+   * How long an unused channel (no publish, no reader) is remembered, if its events do not live longer. A client that comes back
+   * later than that gets a gap. @default 3_600_000
    */
   readonly idleTtlMs: number;
   /**

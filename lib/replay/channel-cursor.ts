@@ -3,8 +3,9 @@ import type { Channel, LateReader } from '../channel/channel.js';
 import type { StorePage } from './store-pages.js';
 
 /**
- * Where a reader begins in a channel that its client's id says nothing of: with what comes; with the oldest event that is
- * kept; behind an event, by its id; or with what was published at a moment, or since.
+ * Where a client begins in a channel that its id says nothing about. `'live'`: with what is published from now on.
+ * `'earliest'`: with the oldest event that is kept. `{ position }`: after the event with this id. `{ time }`: with what was
+ * published at this moment or later.
  */
 export type SseFrom =
   | 'live'

@@ -1,17 +1,16 @@
 import type { ReadableStream } from 'node:stream/web';
 import { EventDecoder, type SseDecodedEvent } from '../protocol/event-decoder.js';
 
-/** What an event stream may be read from: the body of a `fetch()`, a Node `Readable`, any async iterable of bytes or text. */
+/** What an event stream can be read from: the body of a `fetch()`, a Node `Readable`, any async iterable of bytes or text. */
 export type SseReadable = AsyncIterable<Uint8Array | string> | ReadableStream<Uint8Array>;
 
 /**
- * Reads the events of another server's event stream, to pass them on, changed or not, or to act upon them. The next bytes
- * are asked for when the last event has been taken.
+ * Reads the events of another server's event stream. It asks for more bytes when you have taken the last event.
  *
- * Comments are left out, and so is what comes after the last blank line: it is half an event. When the loop is left, the
- * stream is cancelled; give `fetch()` the `@SseSignal()` as well, so that it ends while nothing comes.
+ * Comments are left out. So is what comes after the last blank line, because it is half an event. When you leave the loop, the
+ * stream is cancelled. Give `fetch()` the `@SseSignal()` too, so that it also ends while nothing comes.
  *
- * @returns what the stream left behind, which `for await` does not show
+ * @returns the last event id and the last reconnection time; `for await` does not show them
  * @throws SseError `SSE_EVENT_TOO_LONG` for an event of more than 16 MB; and whatever reading fails with
  * @example
  * const { body } = await fetch(url, { signal });

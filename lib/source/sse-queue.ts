@@ -11,8 +11,8 @@ import { Fifo } from './fifo.js';
  */
 export interface SseQueueOptions {
   /**
-   * How many events the queue holds while its client does not take them; beyond that `send()` waits. A whole number of
-   * 1 or more. The default lets a producer and its client work at the same time, and is little to keep per client.
+   * How many events the queue holds while its client does not take them. When it is full, `send()` waits. A whole number of
+   * 1 or more.
    *
    * @default 16
    */
@@ -59,13 +59,12 @@ interface Receiver<T> {
 }
 
 /**
- * A bounded queue between code that produces events and the one client that a handler returns it to.
+ * A bounded queue between code that produces events and one client.
  *
- * The producer's `send()` waits while the client is behind, so nothing piles up. When the client leaves the queue is
- * closed, and `send()` says so by `false`.
+ * `send()` waits while the queue is full. When the client leaves, the queue is closed, and `send()` resolves with `false`.
  *
- * It is read once: another handler that returns the same queue fails with `SSE_ALREADY_STARTED`. For many clients there
- * are channels, see `SseBroadcaster`.
+ * A queue can be returned once. A second handler that returns it fails with `SSE_ALREADY_STARTED`. For many clients use a channel:
+ * see `SseBroadcaster`.
  *
  * @example
  * const queue = new SseQueue();
@@ -107,7 +106,7 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
     return true;
   }
 
-  /** How many events were accepted and not taken yet. Senders that wait are not counted. */
+  /** How many events were accepted and are not taken yet. Senders that wait are not counted. */
   get length(): number {
     return this.events.length;
   }

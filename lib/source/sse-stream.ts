@@ -4,10 +4,10 @@ import { SseEvent, type SseEventFields } from '../protocol/sse-event.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 
 /**
- * A finite list of events, for a handler that knows at once all it has to say.
+ * A finite list of events, for a handler that knows all events at once.
  *
- * Events are checked when they are added, so a mistake shows where it was made and the handler fails before the stream
- * has begun. Only what `serialize` refuses is found out later. It can be returned to any number of clients.
+ * Events are checked when they are added, so a mistake shows where it was made, and before the stream begins. Only what
+ * `serialize` refuses shows later. The same list can be returned to any number of clients.
  *
  * @example
  * return new SseStream().addEvent('welcome', { name }).addData('one').addData('two');
@@ -42,9 +42,9 @@ export class SseStream implements Iterable<SseEventLike> {
   }
 
   /**
-   * Appends an event, or a primitive that is the data of one. What was checked is what is sent: the fields are copied.
+   * Appends an event, or a primitive that is the data of one. The fields are copied, so later changes of the object have no effect.
    *
-   * @throws SseError with the code of what cannot be sent; the list is then as it was.
+   * @throws SseError with the code of what cannot be sent. The list is then unchanged.
    */
   add(event: SseEventLike): this {
     const init = toEventInit(event);
@@ -52,13 +52,13 @@ export class SseStream implements Iterable<SseEventLike> {
     return this;
   }
 
-  /** Appends an event of the default type. An object is data here, also one with the keys of an event. */
+  /** Appends an event of the default type. An object is data here, even if it has the keys of an event. */
   addData(data: unknown): this {
     this.events.push(SseEvent.data(data));
     return this;
   }
 
-  /** Appends an event of a type of its own. */
+  /** Appends an event with a type. */
   addEvent(type: string, data?: unknown, fields: Omit<SseEventFields, 'type' | 'event'> = {}): this {
     this.events.push(new SseEvent(data, { ...fields, type }));
     return this;

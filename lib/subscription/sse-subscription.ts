@@ -32,9 +32,9 @@ export class SseSubscription implements SharedSource {
   }
 
   /**
-   * Adds a channel, while the stream goes on. No effect when it is among them already.
+   * Adds a channel to the open stream. No effect when the subscription has the channel already.
    *
-   * @returns when the client's position covers it: what is published from then on reaches the client
+   * @returns a promise that resolves when the client's position covers the channel: what is published from then on reaches it
    * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`, `SSE_TOO_MANY_CHANNELS`
    */
   async join(channel: string | { readonly name: string }, { from = 'live' }: SseJoinOptions = {}): Promise<void> {
@@ -52,7 +52,7 @@ export class SseSubscription implements SharedSource {
     await Promise.all(this.open.map((feed) => feed.join(name, checked)));
   }
 
-  /** Takes a channel away, while the stream goes on. @returns when the client's position does not cover it any more */
+  /** Removes a channel from the open stream. @returns a promise that resolves when the client's position has no part for it */
   async leave(channel: string | { readonly name: string }): Promise<void> {
     const name = checkChannelName(typeof channel === 'object' ? channel.name : channel);
     this.plan = { ...this.plan, names: this.plan.names.filter((other) => other !== name) };

@@ -8,52 +8,54 @@ import type { SnapshotPlan } from '../replay/snapshot-loads.js';
 
 const FROM = "'live', 'earliest', { position: id }, or { time } in milliseconds since 1970 or as a Date";
 
-/** Makes the state that a client starts from. An event without an id: the channel gives ids. */
+/** Makes the state that a client starts from: an event without an id, since the channel gives ids. */
 export type SseSnapshotLoader<Channel extends SseChannelRef = string> = () =>
   SseEventOf<Channel> | Promise<SseEventOf<Channel>>;
 
 /**
- * A snapshot that is the same for all who subscribe to the same channels: those who need it at the same moment get it from
- * one call.
+ * A snapshot that is the same for all subscribers of the same channels. It is made once for all clients that need it at the
+ * same moment.
  */
 export interface SseSharedSnapshot<Channel extends SseChannelRef = string> {
   readonly load: SseSnapshotLoader<Channel>;
   /**
-   * Names all that it depends on beside the channels, the user or the tenant say: those with the same key get the same
-   * one. It has no default, since a state that is made for one user must not reach another.
+   * Names all that the snapshot depends on beside the channels: the user or the tenant, for example. Clients with the same key get
+   * the same snapshot. There is no default, because the state of one user must not reach another.
    */
   readonly key: string;
-  /** How long after it was made it is still given to others, in milliseconds. What came since follows it. @default 0 */
+  /** How long after it was made it is given to other clients, in milliseconds. Newer events follow it. @default 0 */
   readonly shareForMs?: number;
 }
 
 /** What one subscription decides. */
 export interface SseSubscribeOptions<Channel extends SseChannelRef = string> {
   /**
-   * Where a client begins in a channel that its id says nothing of: because it brings none, or because the channel was
-   * added while it was away. With what comes (`'live'`), with the oldest event that is kept (`'earliest'`), behind an
-   * event (`{ position: id }`), or with what was published since a moment (`{ time }`). A function says it for each channel.
+   * Where a client begins in a channel that its id says nothing about. That is so when it brings no id, and when the channel was
+   * added while it was away.
+   *
+   * `'live'`: with what is published from now on. `'earliest'`: with the oldest event that is kept. `{ position: id }`: after
+   * the event with this id. `{ time }`: with what was published since this moment. A function decides for each channel.
    *
    * @default 'live'
    */
   from?: SseFrom | ((channel: string) => SseFrom);
   /**
-   * Makes the state that a client starts from: called for a client without an id, and after a gap. What is published
-   * while it is being made is kept for the client, up to `buffer.maxBytes` beyond the history, and sent after it, so that
-   * nothing falls in between.
+   * Makes the state that a client starts from. It is called for a client without an id, and after a gap. Events that are published
+   * while it runs are kept for the client, up to `buffer.maxBytes` beyond the history, and sent after the snapshot. So nothing
+   * is lost between the state and the events.
    */
   snapshot?: SseSnapshotLoader<Channel> | SseSharedSnapshot<Channel>;
   /**
-   * Whether the client gets an event. It sees the event as it is stored, the same on every node. What is left out still
-   * moves the client's position.
+   * Whether the client gets an event. It sees the event as it is stored, which is the same on every node. Events that it leaves
+   * out still move the client's position.
    */
   filter?: (event: SseStoredEventOf<Channel>) => boolean;
   /**
-   * Told of each connection that starts to be fed. What it returns is not used, and a promise not waited for; a failure,
-   * also of its promise, ends the stream.
+   * Called for each connection that starts to get events. What it returns is not used, and its promise is not awaited. When it
+   * throws or its promise rejects, the stream fails.
    */
   onSubscribe?: (connection: SseConnection) => unknown;
-  /** Told, once, of each of them that is fed no longer. A failure is logged. */
+  /** Called once for each connection that gets no more events. A failure is logged. */
   onUnsubscribe?: (connection: SseConnection) => unknown;
 }
 
@@ -66,7 +68,7 @@ export interface SubscriptionPlan extends Omit<SseSubscribeOptions, 'from' | 'sn
   readonly gapType: string;
 }
 
-/** What a joining channel may differ in. */
+/** Options for a channel that joins an open stream. */
 export interface SseJoinOptions {
   /** Where the clients begin in the channel. @default 'live' */
   from?: SseFrom;
