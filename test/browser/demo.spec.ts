@@ -13,6 +13,13 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const desk = { viewport: { width: 1440, height: 900 } };
 const phone = { viewport: { width: 360, height: 780 } };
 
+/** Runs in the page: writes down each state that a panel is in, also one that is over before anybody looks. */
+const noteStates = `
+  globalThis.states = [];
+  new MutationObserver((records) => {
+    for (const { target } of records) states.push(target.closest('[id]').id + ' ' + target.dataset.state);
+  }).observe(document, { subtree: true, attributeFilter: ['data-state'] });`;
+
 describeWith('chromium', 'the demo in Chromium', (path) => {
   let app: INestApplication;
   let url: string;
@@ -50,6 +57,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
       if (!request.url().startsWith(url) && !request.url().startsWith('data:')) complaints.push(request.url());
     });
     opened.setDefaultTimeout(60_000);
+    await opened.addInitScript(noteStates);
     await opened.goto(url);
     return opened;
   }
@@ -70,6 +78,13 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
   /** Waits until it says so. */
   const says = (locator: Locator, text: string | RegExp) => locator.filter({ hasText: text }).first().waitFor();
   const isIn = (id: string, state: string) => panel(id).locator(`.state[data-state="${state}"]`).waitFor();
+
+  /** Waits until it has been in a state, also when that is over already. What came before is not looked at again. */
+  const wasIn = (id: string, state: string) =>
+    page.waitForFunction(`(() => {
+      const at = states.indexOf('${id} ${state}');
+      return at >= 0 && states.splice(0, at + 1);
+    })()`);
 
   let marks = 0;
   /** Writes a line to the server log and waits for it: what was logged before is on the page as well now. */
@@ -285,7 +300,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
     await logged('line 1').waitFor();
     for (const connection of app.get(SseConnections)) connection.close('cut by a test');
     write(2);
-    await isIn('log', 'reconnecting');
+    await wasIn('log', 'reconnecting');
     write(3);
     await logged('line 3').waitFor();
     await isIn('log', 'open');
@@ -316,7 +331,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
       const before = await newest();
       for (let cut = 1; cut <= 4; cut++) {
         await panel('channels').locator('.cut').click();
-        await isIn('channels', 'reconnecting');
+        await wasIn('channels', 'reconnecting');
         // Published by more than the ticker while the page is away.
         await app
           .get(SseBroadcaster)
@@ -342,7 +357,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
       await isIn('channels', 'open');
       await page.waitForFunction(`document.querySelectorAll('#channels .cells li').length > 2`);
       await panel('channels').locator('.cut-long').click();
-      await isIn('channels', 'reconnecting');
+      await wasIn('channels', 'reconnecting');
       await panel('channels').locator('.cells .gap').waitFor();
       await sees((await newest()) + 2);
       const gaps = (await cells()).filter(({ kind }) => kind !== 'live' && kind !== 'replayed');

@@ -110,7 +110,7 @@ describe.each(http1)('the first bytes on $name', (platform) => {
     running = await start(platform, {
       imports: [
         SseModule.forRoot({
-          writeTimeoutMs: 400,
+          writeTimeoutMs: 3_000,
           ping: false,
           buffer: { maxBytes: 64_000_000 },
           shutdown: { gracePeriodMs: 200 },

@@ -32,7 +32,7 @@ describeWith('redis-server', 'when Redis comes back with older data', (path) => 
 
   async function join(): Promise<Node> {
     const link = await TcpProxy.to(server.port);
-    const backplane = new RedisBackplane({ url: link.url, publishTimeoutMs: 600, checkIntervalMs: 100 });
+    const backplane = new RedisBackplane({ url: link.url, publishTimeoutMs: 4_000, checkIntervalMs: 100 });
     const node = { link, backplane, log: new BackplaneLog() };
     nodes.push(node);
     backplane.subscribe(channel, node.log);
@@ -155,7 +155,7 @@ describeWith('redis-server', 'when Redis comes back with older data', (path) => 
   });
 
   it('a node that publishes without listening begins a new life behind what it was told to be stored', async () => {
-    const publisher = new RedisBackplane({ url: server.url, publishTimeoutMs: 600 });
+    const publisher = new RedisBackplane({ url: server.url, publishTimeoutMs: 4_000 });
     const kept = await say({ backplane: publisher }, 'kept');
     await server.command('SAVE');
     const lost = await say({ backplane: publisher }, 'lost');
