@@ -184,13 +184,13 @@ describe('SseQueue', () => {
     expect(await reader.next()).toEqual({ done: false, value: 'still works' });
   });
 
-  it('keeps nothing of a million events that went through', async () => {
+  it('keeps nothing of 100,000 events that went through', async () => {
     const queue = new SseQueue<never>({ maxEvents: 100 });
     const reader = read(queue);
     for (let n = 0; n < 100; n += 1) {
       queue.trySend(n);
     }
-    for (let n = 100; n < 1_000_000; n += 1) {
+    for (let n = 100; n < 100_000; n += 1) {
       const sent = queue.send(n);
       const { value } = await reader.next();
       if (value !== n - 100 || !(await sent)) {

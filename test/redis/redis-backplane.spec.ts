@@ -432,9 +432,8 @@ function specs(start: () => Promise<RedisServer | RedisCluster>): void {
     expect(await b.produce(channel, words, settings, () => undefined)).toBeUndefined();
     await a.publish(channel, event('1'), settings);
     // Its renewals stop, as if the process were stopped.
-    clearInterval(
-      (a as unknown as { leases: Map<string, { timer: NodeJS.Timeout }> }).leases.get(stream(channel))!.timer,
-    );
+    const { leases } = a as unknown as { leases: { of(stream: string): { timer: NodeJS.Timeout } } };
+    clearInterval(leases.of(stream(channel)).timer);
     await Promise.all(logs.map((log) => until(() => log.entries.at(-1)?.event.kind === 'end', 'the end')));
     await expect(a.publish(channel, event('2'), settings)).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
     expect(lost).toBe(1);
