@@ -29,7 +29,7 @@ export class ConnectionRegistry implements ConnectionHost {
 
   private readonly stalls = new WriteStallWatch((outgoing, reason) => this.endSafely(outgoing, reason));
   private readonly prefix = randomBytes(6).toString('hex');
-  private unflushed: Outgoing[] = [];
+  private unflushed: Outgoing[] | undefined;
   private emptied: (() => void) | undefined;
   private readonly sessions = new Set<Http2Session>();
   private retryText: (() => string) | undefined;
@@ -84,7 +84,9 @@ export class ConnectionRegistry implements ConnectionHost {
 
   flushLater(outgoing: Outgoing): void {
     // A tick, not a macrotask: what a source yields in one go leaves together, and nothing waits for the next turn.
-    if (this.unflushed.push(outgoing) === 1) process.nextTick(() => this.flush());
+    if (this.unflushed) return void this.unflushed.push(outgoing);
+    this.unflushed = [outgoing];
+    process.nextTick(this.flush);
   }
 
   watch(outgoing: Outgoing): void {
@@ -93,11 +95,11 @@ export class ConnectionRegistry implements ConnectionHost {
 
   opened(connection: Connection): void {
     this.openedTotal++;
-    this.attempt(() => this.onOpen?.(connection));
+    this.tell(this.onOpen, connection);
   }
 
   committed(connection: Connection): void {
-    this.attempt(() => this.onCommit?.(connection));
+    this.tell(this.onCommit, connection);
   }
 
   broken(outgoing: Outgoing, error: unknown): void {
@@ -107,7 +109,7 @@ export class ConnectionRegistry implements ConnectionHost {
 
   /** Does `action` to each connection that there is now. What one throws is reported, and the others have their turn. */
   each(action: (connection: Connection) => void): void {
-    for (const connection of [...this.all]) this.attempt(() => action(connection));
+    for (const connection of [...this.all]) this.tell(action, connection);
   }
 
   dropped(events: number): void {
@@ -153,15 +155,24 @@ export class ConnectionRegistry implements ConnectionHost {
     });
   }
 
-  private flush(): void {
-    const unflushed = this.unflushed;
-    this.unflushed = [];
+  /** Made once: a tick has often one connection only. */
+  private readonly flush = (): void => {
+    const unflushed = this.unflushed ?? [];
+    this.unflushed = undefined;
     for (const outgoing of unflushed) {
       try {
         outgoing.flush();
       } catch (error) {
         this.broken(outgoing, error);
       }
+    }
+  };
+
+  private tell(listener: ((connection: Connection) => void) | undefined, connection: Connection): void {
+    try {
+      listener?.(connection);
+    } catch (error) {
+      this.report(error);
     }
   }
 

@@ -15,6 +15,8 @@ import type { Writer, WriteResult } from './writer.js';
 export class DirectWriter implements Writer {
   bytesSent = 0;
   isCorked = false;
+  /** The headers are made, and leave with what is written first. */
+  private isUnsent = false;
 
   constructor(
     private readonly res: ServerResponse,
@@ -28,15 +30,15 @@ export class DirectWriter implements Writer {
 
   begin(): void {
     // A new client's position, or its first events, in one packet with the headers: a write costs more than all else here.
-    this.isCorked = true;
-    this.socket.cork();
-    this.res.flushHeaders();
+    this.isCorked = this.isUnsent = true;
   }
 
   flush(): void {
     if (!this.isCorked) return;
     this.isCorked = false;
-    this.socket.uncork();
+    // Headers alone: a cork around them would only be more work.
+    if (this.isUnsent) this.sendHeaders();
+    else this.socket.uncork();
   }
 
   write(text: string): WriteResult {
@@ -61,7 +63,20 @@ export class DirectWriter implements Writer {
     this.bytesSent += bytes;
     // A socket whose peer half-closed is ended by Node before 'close'. Writing to it then would raise 'clientError',
     // which servers answer with a 400 in the middle of the body.
-    return !this.socket.writable || this.hasRoom(this.socket.write(chunk));
+    if (!this.socket.writable) return true;
+    if (this.isUnsent) this.corkHeaders();
+    return this.hasRoom(this.socket.write(chunk));
+  }
+
+  private corkHeaders(): void {
+    this.socket.cork();
+    this.sendHeaders();
+  }
+
+  private sendHeaders(): void {
+    this.isUnsent = false;
+    // Other code that has ended the response has sent them.
+    if (!this.res.finished) this.res.flushHeaders();
   }
 
   /** Node calls a large write too much even when the kernel has taken all of it at once. */
