@@ -26,7 +26,7 @@ export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js'
 export type { SseBufferOptions, SseOverflow, SsePingOptions } from './connection/connection-options.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
-export type { SseDecorator, SseHandlerAnswer } from './http/handler-return.js';
+export type { SseDecorator, SseHandlerAnswer } from './http/sse-handler-answer.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
 export type { SseErrorEventFactory, SseRouteOptions } from './http/route-options.js';
 export { SseClient } from './http/sse-client.decorator.js';

@@ -1,6 +1,6 @@
 import { Inject, Module, type DynamicModule, type NestModule, type Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { chainEvents } from './http/event-chains.js';
+import { addStreamInterceptor } from './http/add-stream-interceptor.js';
 import { checkPlatform } from './http/internals.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { invalidOption } from './protocol/check-option.js';
@@ -33,7 +33,7 @@ export class SseModule implements NestModule {
    */
   configure(): void {
     this.routes.contextKey = checkPlatform(this.host.httpAdapter);
-    chainEvents(this.config, this.modules);
+    addStreamInterceptor(this.config, this.modules);
   }
 
   /** @throws {SseError} `SSE_INVALID_OPTION`, when the application starts */

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { readLastEventId } from '../protocol/last-event-id.js';
-import { rawRequestOf } from './raw-exchange.js';
+import { rawRequestOf } from './node-messages.js';
 
 /**
  * Injects the id that the client received last: the header `Last-Event-ID`, or else the query parameter `lastEventId` or

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Connection } from '../connection/connection.js';
 import { SseError } from '../protocol/sse-error.js';
-import { requestOf } from './request-word.js';
+import { requestOf } from './request-state.js';
 
 /**
  * Injects the `SseConnection` of this request. You can set its `context` at once. `send()` sends the headers.

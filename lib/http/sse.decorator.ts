@@ -1,7 +1,7 @@
 import { HttpCode, RequestMethod, Res, UseGuards, applyDecorators, RequestMapping } from '@nestjs/common';
 import { NEST_METADATA, parametersOf } from './internals.js';
-import { requestOf } from './request-word.js';
-import type { SseDecorator } from './handler-return.js';
+import { requestOf } from './request-state.js';
+import type { SseDecorator } from './sse-handler-answer.js';
 import { resolveStreamOptions, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
 import { SseGuard } from './sse.guard.js';
 import { SSE_ROUTE_METADATA } from './stream-routes.js';

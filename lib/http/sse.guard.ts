@@ -7,10 +7,10 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { SseError } from '../protocol/sse-error.js';
-import { rawResponseOf } from './raw-exchange.js';
-import { leaveWord } from './request-word.js';
+import { rawResponseOf } from './node-messages.js';
+import { setRequestState } from './request-state.js';
 import { StreamRoutes } from './stream-routes.js';
-import { turnOf } from './turn.js';
+import { turnInPipeline } from './pipelining.js';
 
 /**
  * Lets everybody in, one after the other where a client has pipelined its requests. It leaves word for the handler of
@@ -31,8 +31,8 @@ export class SseGuard implements CanActivate, OnModuleInit {
     const routes = this.configured();
     const { isRedirect } = routes.routeOf(context.getHandler());
     const response = context.getArgByIndex<object>(1);
-    leaveWord(response, isRedirect ? null : routes);
-    return turnOf(rawResponseOf(response)) ?? true;
+    setRequestState(response, isRedirect ? null : routes);
+    return turnInPipeline(rawResponseOf(response)) ?? true;
   }
 
   private configured(): StreamRoutes {

@@ -10,10 +10,10 @@ import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
-import { NO_HEADERS, type Exchange } from './exchange.js';
-import { isGone, watchClose } from './raw-exchange.js';
-import { release } from './release.js';
-import { leaveWord, type Arrivals, type Handler, type TakenRequest } from './request-word.js';
+import { NO_HEADERS, type PlatformReply } from './platform-reply.js';
+import { isGone, watchClose } from './node-messages.js';
+import { releaseSource } from './release-source.js';
+import { setRequestState, type RequestAcceptor, type Handler, type TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { SseJsonAnswer, SseResponse } from './sse-response.js';
 
@@ -51,13 +51,13 @@ export class StreamRequest implements Opening, TakenRequest {
     { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void } | undefined;
 
   constructor(
-    protected readonly routes: Arrivals,
+    protected readonly routes: RequestAcceptor,
     private readonly registry: ConnectionRegistry,
-    protected readonly exchange: Exchange,
+    protected readonly reply: PlatformReply,
     protected readonly route: StreamRoute,
   ) {
-    const { req, res } = exchange;
-    this.connection = new Connection(registry, exchange.request, exchange.lastEventId, route.options);
+    const { req, res } = reply;
+    this.connection = new Connection(registry, reply.request, reply.lastEventId, route.options);
     this.connection.prepare(this);
     watchClose(registry, res, this.connection);
     if (isGone(req, res)) this.connection.end(closeReason('client_left'));
@@ -73,7 +73,7 @@ export class StreamRequest implements Opening, TakenRequest {
     // A handler that calls another decorated method, with the same response.
     if (this.handler && this.handler !== handler) return call();
     this.handler = handler;
-    if (this.isDone) leaveWord(this.exchange.response, null);
+    if (this.isDone) setRequestState(this.reply.response, null);
     if (this.isOver) return this.outcome();
     let value: unknown;
     try {
@@ -88,20 +88,20 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   commit(): Writer | Promise<Writer> {
-    const pending = this.exchange.beforeHeaders();
+    const pending = this.reply.beforeHeaders();
     return pending ? pending.then(() => this.open()) : this.open();
   }
 
   abandon({ code, reason, error }: SseCloseReason): void {
-    const { exchange } = this;
+    const { reply } = this;
     if (this.isDone) return;
-    if (code === 'source_failed' && !exchange.isEnded) return this.done(undefined, error ?? new Error(reason));
+    if (code === 'source_failed' && !reply.isEnded) return this.done(undefined, error ?? new Error(reason));
     // By somebody else, the handler perhaps: what he has said is on its way, and the rest of it is his affair.
-    if (exchange.isSent) exchange.seal();
+    if (reply.isSent) reply.seal();
     // It completed without having anything to send: there is nothing to come back for.
-    else if (code === 'source_completed') exchange.answerNothing(this.overrides);
-    else if (isGraceful(code)) exchange.turnAway(this.registry.comeBack(), this.route.options);
-    else exchange.drop();
+    else if (code === 'source_completed') reply.answerNothing(this.overrides);
+    else if (isGraceful(code)) reply.turnAway(this.registry.comeBack(), this.route.options);
+    else reply.drop();
     this.done();
   }
 
@@ -123,7 +123,7 @@ export class StreamRequest implements Opening, TakenRequest {
    * @throws {SseError} for what cannot be answered
    */
   protected decide(value: unknown): Answer {
-    if (value == null && this.connection.state === 'opening' && this.exchange.isSent) return { kind: 'own' };
+    if (value == null && this.connection.state === 'opening' && this.reply.isSent) return { kind: 'own' };
     if (value === undefined) throw forgottenReturn();
     if (value === null) return { kind: 'nothing' };
     if (value instanceof SseJsonAnswer) {
@@ -143,20 +143,20 @@ export class StreamRequest implements Opening, TakenRequest {
       case 'json':
         return this.giveJson(answer.json);
       case 'nothing':
-        return this.finishHeaders(() => this.exchange.answerNothing(this.overrides));
+        return this.finishHeaders(() => this.reply.answerNothing(this.overrides));
       case 'own':
-        return this.answerWithout(() => this.exchange.seal());
+        return this.answerWithout(() => this.reply.seal());
     }
   }
 
   protected stream(value: unknown): void {
-    const { connection, exchange } = this;
+    const { connection, reply } = this;
     const source = isSharedSource(value) ? value : toSource(value);
     const options = connection.options as StreamOptions;
-    if (exchange.isHead) {
-      release(source);
-      const status = this.status ?? exchange.status;
-      return this.finishHeaders(() => exchange.answerHead(status, options, this.overrides));
+    if (reply.isHead) {
+      releaseSource(source);
+      const status = this.status ?? reply.status;
+      return this.finishHeaders(() => reply.answerHead(status, options, this.overrides));
     }
     let pending: Promise<void> | undefined;
     if (isSharedSource(source)) pending = source[FEED](connection, this.end);
@@ -175,7 +175,7 @@ export class StreamRequest implements Opening, TakenRequest {
   /** Takes what came too late: nobody waits for it, but it may hold something. */
   protected discard(value: unknown): void {
     if (value instanceof SseResponse) this.tellWhenClosed(value);
-    release(value);
+    releaseSource(value);
   }
 
   protected get end(): StreamEnd {
@@ -195,9 +195,9 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** Nothing of the response may refer to this for as long as the client stays. */
-  protected leave(word: Arrivals | null): void {
+  protected leave(word: RequestAcceptor | null): void {
     // A handler that is still to be called must find this, to be followed, or not to be called.
-    if (this.handler || word) leaveWord(this.exchange.response, word);
+    if (this.handler || word) setRequestState(this.reply.response, word);
   }
 
   private async runAsync(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -218,15 +218,15 @@ export class StreamRequest implements Opening, TakenRequest {
       this.give(this.decide(value));
     } catch (error) {
       this.failed(error);
-      release(value);
+      releaseSource(value);
     }
   }
 
   private open(): Writer {
     // It failed, or its client left, while a hook of the platform was pending.
     if (this.isDone) throw new SseError('SSE_CLOSED', 'The request was answered in another way.');
-    const { exchange, connection } = this;
-    const writer = exchange.open(this.status ?? exchange.status, connection.options as StreamOptions, this.overrides);
+    const { reply, connection } = this;
+    const writer = reply.open(this.status ?? reply.status, connection.options as StreamOptions, this.overrides);
     this.done();
     return writer;
   }
@@ -242,14 +242,14 @@ export class StreamRequest implements Opening, TakenRequest {
 
   /** Nest replies, as it would on any other route. */
   private giveJson({ value, status }: SseJsonAnswer): void {
-    if (status !== undefined) this.exchange.status = status;
+    if (status !== undefined) this.reply.status = status;
     this.answerWithout(() => undefined, value);
   }
 
   /** Sends what is all headers; or ends the stream that has begun before, by `SseConnection.send()`. */
   private finishHeaders(send: () => void): void {
     const isOpen = this.connection.state === 'open';
-    const pending = isOpen ? undefined : this.exchange.beforeHeaders();
+    const pending = isOpen ? undefined : this.reply.beforeHeaders();
     if (pending) void pending.then(() => this.answerWithout(send)).catch((error: unknown) => this.failed(error));
     else this.answerWithout(isOpen ? () => undefined : send);
   }

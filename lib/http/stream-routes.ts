@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { ChainedRequest } from './chained-request.js';
-import type { ChainedArrivals } from './event-chain.interceptor.js';
-import { Exchange } from './exchange.js';
+import { InterceptedRequest } from './intercepted-request.js';
+import type { InterceptedRequestAcceptor } from './stream.interceptor.js';
+import { PlatformReply } from './platform-reply.js';
 import { NEST_METADATA } from './internals.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
 import { StreamRequest, type StreamRoute } from './stream-request.js';
@@ -16,7 +16,7 @@ export const SSE_ROUTE_METADATA = Symbol.for('nestjs-event-stream.route');
  *
  * @internal
  */
-export class StreamRoutes implements ChainedArrivals {
+export class StreamRoutes implements InterceptedRequestAcceptor {
   /** Where Fastify's requests keep the context of their route; found when the application starts. */
   contextKey: symbol | undefined;
 
@@ -29,11 +29,11 @@ export class StreamRoutes implements ChainedArrivals {
   ) {}
 
   take(handler: object, response: object): StreamRequest {
-    return this.admit(new StreamRequest(this, this.registry, this.exchangeOf(response), this.routeOf(handler)));
+    return this.admit(new StreamRequest(this, this.registry, this.replyOf(response), this.routeOf(handler)));
   }
 
-  takeChained(handler: object, response: object): ChainedRequest {
-    return this.admit(new ChainedRequest(this, this.registry, this.exchangeOf(response), this.routeOf(handler)));
+  takeIntercepted(handler: object, response: object): InterceptedRequest {
+    return this.admit(new InterceptedRequest(this, this.registry, this.replyOf(response), this.routeOf(handler)));
   }
 
   routeOf(handler: object): StreamRoute {
@@ -50,8 +50,8 @@ export class StreamRoutes implements ChainedArrivals {
     return route;
   }
 
-  private exchangeOf(response: object): Exchange {
-    return new Exchange(response, this.contextKey);
+  private replyOf(response: object): PlatformReply {
+    return new PlatformReply(response, this.contextKey);
   }
 
   /** New arrivals are told to come back while the server closes. */

@@ -12,26 +12,26 @@ export interface TakenRequest {
 }
 
 /** Takes requests over, for one application. */
-export interface Arrivals {
+export interface RequestAcceptor {
   take(handler: object, response: object): TakenRequest;
 }
 
 const WORD = Symbol.for('nestjs-event-stream.word');
 
 /** `null`: Nest answers it by itself, or it is answered. */
-type Word = Arrivals | TakenRequest | null;
+type Word = RequestAcceptor | TakenRequest | null;
 
 interface Slot {
   [WORD]?: Word;
 }
 
 /** Leaves word on a response, for who comes next. */
-export function leaveWord(response: object, word: Word): void {
+export function setRequestState(response: object, word: Word): void {
   slotOf(response)[WORD] = word;
 }
 
 /** The application whose guard let the request in, as long as nobody has taken it over. */
-export function arrivalsOf(response: object): Arrivals | undefined {
+export function acceptorOf(response: object): RequestAcceptor | undefined {
   const word = slotOf(response)[WORD];
   return word && 'take' in word ? word : undefined;
 }

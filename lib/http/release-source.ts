@@ -7,7 +7,7 @@ import { SseJsonAnswer, SseResponse } from './sse-response.js';
  *
  * @internal
  */
-export function release(returned: unknown): void {
+export function releaseSource(returned: unknown): void {
   const source = returned instanceof SseResponse ? returned.source : returned;
   if (source === null || source === undefined || source instanceof SseJsonAnswer || isSharedSource(source)) return;
   try {

@@ -1,5 +1,5 @@
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { EventChainInterceptor, isEventChain } from './event-chain.interceptor.js';
+import { StreamInterceptor, isStreamInterceptor } from './stream.interceptor.js';
 import { NEST_METADATA } from './internals.js';
 import { SSE_ROUTE_METADATA } from './stream-routes.js';
 
@@ -11,12 +11,12 @@ import { SSE_ROUTE_METADATA } from './stream-routes.js';
  *
  * @internal
  */
-export function chainEvents(config: ApplicationConfig, modules: ModulesContainer): void {
-  const chain = new EventChainInterceptor();
+export function addStreamInterceptor(config: ApplicationConfig, modules: ModulesContainer): void {
+  const chain = new StreamInterceptor();
   const globals = config.getGlobalInterceptors();
   if (globals.length + config.getGlobalRequestInterceptors().length > 0) {
     // The list itself is Nest's, and of this application alone. Request-scoped ones come after all that are in it.
-    if (!globals.some(isEventChain)) globals.unshift(chain);
+    if (!globals.some(isStreamInterceptor)) globals.unshift(chain);
     return;
   }
   for (const { controllers } of modules.values()) {
@@ -26,7 +26,7 @@ export function chainEvents(config: ApplicationConfig, modules: ModulesContainer
 
 type Controller = abstract new (...args: never[]) => object;
 
-function chainController(controller: Controller, chain: EventChainInterceptor): void {
+function chainController(controller: Controller, chain: StreamInterceptor): void {
   const streams = handlersOf(controller).filter((handler) => Reflect.hasMetadata(SSE_ROUTE_METADATA, handler));
   if (streams.length === 0 || putFirst(controller, chain)) return;
   for (const handler of streams) putFirst(handler, chain);
@@ -48,11 +48,11 @@ function handlersOf(controller: Controller): object[] {
 }
 
 /** @returns whether there are interceptors, and now one more */
-function putFirst(target: object, chain: EventChainInterceptor): boolean {
+function putFirst(target: object, chain: StreamInterceptor): boolean {
   const interceptors = (Reflect.getMetadata(NEST_METADATA.interceptors, target) ?? []) as unknown[];
   if (interceptors.length === 0) return false;
   // Metadata is shared by all applications of a process: an earlier one may have done it.
-  if (!isEventChain(interceptors[0])) {
+  if (!isStreamInterceptor(interceptors[0])) {
     Reflect.defineMetadata(NEST_METADATA.interceptors, [chain, ...interceptors], target);
   }
   return true;

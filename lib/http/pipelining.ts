@@ -1,7 +1,7 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { RawResponse } from './raw-exchange.js';
+import type { RawResponse } from './node-messages.js';
 
 /** How many requests may wait on one socket. Browsers never pipeline, and others a few. */
 const MAX_WAITING = 16;
@@ -20,7 +20,7 @@ type CrowdedSocket = Socket & { [WAITING]?: Set<() => void> };
  * @throws {ServiceUnavailableException} if too many wait already
  * @internal
  */
-export function turnOf(res: RawResponse): Promise<true> | undefined {
+export function turnInPipeline(res: RawResponse): Promise<true> | undefined {
   // A response gets its socket when it is its turn. One whose client is gone has none either.
   if (res.socket !== null || res.destroyed || res.writableEnded) return undefined;
   const { req } = res as ServerResponse;

@@ -3,7 +3,7 @@ import { IS_SOURCE, type Source, type SourceSink } from '../source/source.js';
 import { OutputGate } from './output-gate.js';
 
 /** Who owns a chain: told of what it cannot decide by itself. */
-export interface ChainOwner {
+export interface InterceptorSourceOwner {
   /** Something came out before the handler has answered: an interceptor adds it, or answers by itself. */
   early(): void;
   /** The chain has ended, and is no stream so far. */
@@ -19,7 +19,7 @@ export interface ChainOwner {
  *
  * @internal
  */
-export class InterceptorChain implements Source {
+export class InterceptorSource implements Source {
   readonly [IS_SOURCE] = true;
 
   private readonly subscription = new Subscription();
@@ -32,7 +32,7 @@ export class InterceptorChain implements Source {
   /** Where values come out that were pulled: the next one waits until they are taken. */
   private gate: OutputGate | undefined;
 
-  constructor(private owner: ChainOwner | undefined) {}
+  constructor(private owner: InterceptorSourceOwner | undefined) {}
 
   /** Whether what comes out goes to the client. */
   get isOpen(): boolean {

@@ -1,14 +1,14 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import type { ChainedRequest } from './chained-request.js';
-import { arrivalsOf, type Arrivals } from './request-word.js';
+import type { InterceptedRequest } from './intercepted-request.js';
+import { acceptorOf, type RequestAcceptor } from './request-state.js';
 
 /** Marks the interceptor: a process may load both builds of this package, and start several applications. */
 const IS_CHAIN = Symbol.for('nestjs-event-stream.chain');
 
 /** Takes requests over whose route has interceptors. */
-export interface ChainedArrivals extends Arrivals {
-  takeChained(handler: object, response: object): ChainedRequest;
+export interface InterceptedRequestAcceptor extends RequestAcceptor {
+  takeIntercepted(handler: object, response: object): InterceptedRequest;
 }
 
 /**
@@ -19,17 +19,17 @@ export interface ChainedArrivals extends Arrivals {
  *
  * @internal
  */
-export class EventChainInterceptor implements NestInterceptor {
+export class StreamInterceptor implements NestInterceptor {
   readonly [IS_CHAIN] = true;
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     const response = context.getArgByIndex<object | undefined>(1);
-    const arrivals = response && (arrivalsOf(response) as ChainedArrivals | undefined);
+    const arrivals = response && (acceptorOf(response) as InterceptedRequestAcceptor | undefined);
     if (!arrivals) return next.handle();
-    return arrivals.takeChained(context.getHandler(), response).follow(next.handle());
+    return arrivals.takeIntercepted(context.getHandler(), response).follow(next.handle());
   }
 }
 
-export function isEventChain(interceptor: unknown): boolean {
+export function isStreamInterceptor(interceptor: unknown): boolean {
   return typeof interceptor === 'object' && interceptor !== null && IS_CHAIN in interceptor;
 }

@@ -7,9 +7,9 @@ import { SseError } from '../protocol/sse-error.js';
 import { toEventAs } from '../protocol/sse-event-like.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
-import { InterceptorChain, type ChainOwner } from './interceptor-chain.js';
-import { release } from './release.js';
-import { leaveWord, type Handler } from './request-word.js';
+import { InterceptorSource, type InterceptorSourceOwner } from './interceptor-source.js';
+import { releaseSource } from './release-source.js';
+import { setRequestState, type Handler } from './request-state.js';
 import { SseResponse } from './sse-response.js';
 import { StreamRequest, type Answer } from './stream-request.js';
 
@@ -19,15 +19,15 @@ import { StreamRequest, type Answer } from './stream-request.js';
  *
  * @internal
  */
-export class ChainedRequest extends StreamRequest implements ChainOwner {
-  private readonly chain = new InterceptorChain(this);
+export class InterceptedRequest extends StreamRequest implements InterceptorSourceOwner {
+  private readonly chain = new InterceptorSource(this);
   /** What the handler decided when it was called last. */
   private answer: Answer | undefined;
 
   /** Runs the interceptors, and through them the handler. @returns what Nest gets */
   async follow(handled: Observable<unknown>): Promise<Observable<unknown>> {
     if (!this.isOver) {
-      leaveWord(this.exchange.response, this);
+      setRequestState(this.reply.response, this);
       void this.connection.closed.then(() => this.chain.cancel());
       this.chain.start(handled);
     }
@@ -87,7 +87,7 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
       if (answer.kind === 'stream') return this.events(answer.source);
       return EMPTY;
     } catch (error) {
-      release(value);
+      releaseSource(value);
       throw error;
     }
   }
@@ -95,7 +95,7 @@ export class ChainedRequest extends StreamRequest implements ChainOwner {
   private events(value: unknown): Observable<unknown> {
     const { chain } = this;
     const source = isSharedSource(value) || isObservable(value) ? value : toSource(value);
-    if (this.exchange.isHead) {
+    if (this.reply.isHead) {
       this.stream(source);
       return EMPTY;
     }

@@ -6,7 +6,7 @@ import { varyOnPosition, type SseHeaders } from '../protocol/headers.js';
 import type { ResponseHeaders, StreamOptions } from './route-options.js';
 import { readLastEventId } from '../protocol/last-event-id.js';
 import { runOnSendHooks } from './fastify-on-send.js';
-import { headerOf, type RawRequest, type RawResponse } from './raw-exchange.js';
+import { headerOf, type RawRequest, type RawResponse } from './node-messages.js';
 
 /** What is needed of a Fastify reply; an Express response is Node's own. */
 interface HijackableReply {
@@ -22,7 +22,7 @@ interface HijackableReply {
  *
  * @internal
  */
-export class Exchange {
+export class PlatformReply {
   readonly req: RawRequest;
   readonly res: RawResponse;
   private readonly reply: HijackableReply | undefined;
