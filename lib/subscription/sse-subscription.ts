@@ -71,7 +71,13 @@ export class SseSubscription implements SharedSource {
     return feed.start();
   }
 
-  // What others ask of what a handler returned: Nest's own `@Sse()` takes it for an Observable, `@Get()` makes JSON of it.
+  // What others ask of what a handler returned: Nest's own `@Sse()` takes it for an Observable, or behind an interceptor for
+  // an event, and `@Get()` makes JSON of it.
+
+  /** @internal */
+  get id(): never {
+    throw misplaced();
+  }
 
   /** @internal */
   toJSON(): never {
