@@ -1,5 +1,15 @@
 import { compile } from '../support/paper-code.js';
-import { blocksOf, complaintOf, isShipped, linksOf, manuals, paper, papers, targetOf } from '../support/papers.js';
+import {
+  blocksOf,
+  complaintOf,
+  isShipped,
+  linksOf,
+  manuals,
+  namesOfCode,
+  paper,
+  papers,
+  targetOf,
+} from '../support/papers.js';
 
 describe('the papers', () => {
   it('have links that lead to a file and to a heading of it', () => {
@@ -15,6 +25,12 @@ describe('the papers', () => {
       .flatMap((from) => linksOf(from).map((link) => `${from.name}: ${targetOf(from, link)}`))
       .filter((line) => !isShipped(line.slice(line.indexOf(' ') + 1)));
     expect(astray).toEqual([]);
+  });
+
+  it('that explain the code name files and classes that exist', () => {
+    const explaining = ['ARCHITECTURE.md', 'CONTRIBUTING.md'].map(paper);
+    expect(explaining.flatMap(namesOfCode).filter(({ exists }) => !exists)).toEqual([]);
+    expect(explaining.flatMap(namesOfCode).length).toBeGreaterThan(50);
   });
 
   it('in docs/ are all in the table of contents of the README', () => {

@@ -87,3 +87,24 @@ export function isShipped(name: string): boolean {
   const { files } = JSON.parse(readFileSync(resolve('package.json'), 'utf8')) as PackageJson;
   return ['README.md', 'LICENSE', ...files].some((one) => name === one || name.startsWith(`${one}/`));
 }
+
+const files = ['lib', 'test', 'sample']
+  .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)))
+  .filter((file) => !file.includes('node_modules') && !file.includes('dist/'));
+const code = files
+  .filter((file) => /^lib\/.*\.ts$/.test(file))
+  .map((file) => readFileSync(file, 'utf8'))
+  .join('');
+
+/** The files and classes that a paper names, and whether there are such. */
+export function namesOfCode({ name, text }: Paper): { place: string; exists: boolean }[] {
+  const named = [...new Set(text.match(/(?<![\w*.-])[a-z][\w.-]*(?:\/[\w.-]+)*\.(?:ts|js)\b/g))].map((file) => ({
+    place: `${name}: ${file}`,
+    exists: existsSync(file) || files.some((one) => one.endsWith(`/${file}`)),
+  }));
+  const classes = [...new Set(text.match(/\b(?:[A-Z][a-z0-9]+){2,}\b/g))].map((one) => ({
+    place: `${name}: ${one}`,
+    exists: new RegExp(`\\b${one}\\b`).test(code),
+  }));
+  return [...named, ...classes];
+}
