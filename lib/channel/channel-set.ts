@@ -1,4 +1,5 @@
 import type { SseBackplane } from '../backplane/backplane.js';
+import { EndOfTurn } from '../connection/end-of-turn.js';
 import { SseError } from '../protocol/sse-error.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions } from './channel-options.js';
@@ -16,7 +17,8 @@ const SWEEP_EVERY_MS = 5_000;
 export class ChannelSet {
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
-  private moved: Channel[] = [];
+  /** What is published in one go leaves as one buffer; the other channels move on whatever one throws. */
+  private readonly moved = new EndOfTurn<Channel>((_, error) => this.report(error));
   /** Channels that somebody has left in this turn. */
   private readonly left = new Set<Channel>();
   private timer: NodeJS.Timeout | undefined;
@@ -52,7 +54,7 @@ export class ChannelSet {
         name,
         settingsOf(this.options, name),
         this.backplane,
-        (moved) => this.flushLater(moved),
+        (moved) => this.moved.add(moved),
         this.report,
       );
       channel.onLeft = (one) => this.leftLater(one);
@@ -132,24 +134,6 @@ export class ChannelSet {
   private drop(name: string, channel: Channel): void {
     channel.close();
     this.channels.delete(name);
-  }
-
-  private flushLater(channel: Channel): void {
-    // At the end of the turn: what is published in one go leaves as one buffer.
-    if (this.moved.push(channel) === 1) process.nextTick(() => this.flush());
-  }
-
-  private flush(): void {
-    const { moved } = this;
-    this.moved = [];
-    for (const channel of moved) {
-      try {
-        channel.flush();
-      } catch (error) {
-        // The other channels of this turn move on all the same.
-        this.report(error);
-      }
-    }
   }
 
   private rest(): void {

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { Http2Session } from 'node:http2';
 import { closeReason, type SseCloseCode, type SseCloseReason } from './close-reason.js';
-import type { ConnectionHost } from './connection-host.js';
-import type { Connection } from './connection.js';
+import type { Connection, ConnectionHost } from './connection.js';
+import { Draining } from './draining.js';
+import { EndOfTurn } from './end-of-turn.js';
+import { Http2Sessions } from './http2-sessions.js';
 import type { Outgoing } from './outgoing.js';
+import { TurnCounter } from './turn-counter.js';
 import { WriteStallWatch } from './write-stall-watch.js';
-
-/** As it is when this file is loaded: with fake timers in a user's test no turn would end. */
-const { setImmediate } = globalThis;
 
 /**
  * The connections of one application, from the arrival of the request to the last byte, and what they share.
@@ -27,43 +26,20 @@ export class ConnectionRegistry implements ConnectionHost {
   /** Told of each of them after that: it may end the connection. */
   onCommit: ((connection: Connection) => void) | undefined;
 
+  readonly draining = new Draining();
+  readonly sessions = new Http2Sessions((error) => this.report(error));
+
+  private readonly turns = new TurnCounter();
+  private readonly unflushed = new EndOfTurn<Outgoing>((outgoing, error) => this.broken(outgoing, error));
   private readonly stalls = new WriteStallWatch((outgoing, reason) => this.endSafely(outgoing, reason));
   private readonly prefix = randomBytes(6).toString('hex');
-  private unflushed: Outgoing[] | undefined;
   private emptied: (() => void) | undefined;
-  private readonly sessions = new Set<Http2Session>();
-  private retryText: (() => string) | undefined;
-  private turns = 0;
-  private isTurnKnown = false;
 
   /** @param report told of what one connection throws, which is no reason to stop the others */
   constructor(private readonly report: (error: unknown) => void) {}
 
-  /** Asked only while something waits for a client: turns that nobody asks for are not counted. */
   get turn(): number {
-    if (!this.isTurnKnown) {
-      this.isTurnKnown = true;
-      setImmediate(() => {
-        this.isTurnKnown = false;
-        this.turns++;
-      });
-    }
-    return this.turns;
-  }
-
-  /** Whether the application is closing: new arrivals are sent away. */
-  get isDraining(): boolean {
-    return this.retryText !== undefined;
-  }
-
-  /** From now on new arrivals are told to come back, each by a text of its own. */
-  drain(retryText: () => string): void {
-    this.retryText = retryText;
-  }
-
-  /** What a client that cannot be served now is told. */
-  comeBack(): string {
-    return this.retryText?.() ?? ': try again\n\n';
+    return this.turns.current;
   }
 
   add(connection: Connection): number {
@@ -83,10 +59,7 @@ export class ConnectionRegistry implements ConnectionHost {
   }
 
   flushLater(outgoing: Outgoing): void {
-    // A tick, not a macrotask: what a source yields in one go leaves together, and nothing waits for the next turn.
-    if (this.unflushed) return void this.unflushed.push(outgoing);
-    this.unflushed = [outgoing];
-    process.nextTick(this.flush);
+    this.unflushed.add(outgoing);
   }
 
   watch(outgoing: Outgoing): void {
@@ -116,31 +89,6 @@ export class ConnectionRegistry implements ConnectionHost {
     this.droppedTotal += events;
   }
 
-  /** Remembers an HTTP/2 session for as long as it lives. */
-  keepSession(session: Http2Session): void {
-    if (this.sessions.has(session)) return;
-    this.sessions.add(session);
-    session.once('close', () => this.sessions.delete(session));
-  }
-
-  /**
-   * Says GOAWAY on every HTTP/2 session that ever carried a stream: a browser keeps its session for the next request, and
-   * `app.close()` would wait for it. Streams that are still open end first (RFC 9113 §6.8).
-   *
-   * @param withinMs a client that has not read everything keeps its side open; a session that has ended is cut off then
-   */
-  closeSessions(withinMs: number): void {
-    for (const session of this.sessions) {
-      if (session.destroyed) continue;
-      // Taken now: a session that has ended does not give its socket away any more.
-      const { socket } = session;
-      const cutOff = socket.destroySoon.bind(socket);
-      this.attempt(() => session.close());
-      const timer = setTimeout(() => session.destroyed && cutOff(), withinMs).unref();
-      session.once('close', () => clearTimeout(timer));
-    }
-  }
-
   /** Resolves when no connection is left, or after `withinMs`. */
   whenEmpty(withinMs: number): Promise<void> {
     if (this.all.size === 0) return Promise.resolve();
@@ -155,34 +103,17 @@ export class ConnectionRegistry implements ConnectionHost {
     });
   }
 
-  /** Made once: a tick has often one connection only. */
-  private readonly flush = (): void => {
-    const unflushed = this.unflushed ?? [];
-    this.unflushed = undefined;
-    for (const outgoing of unflushed) {
-      try {
-        outgoing.flush();
-      } catch (error) {
-        this.broken(outgoing, error);
-      }
-    }
-  };
-
-  private tell(listener: ((connection: Connection) => void) | undefined, connection: Connection): void {
+  private endSafely(outgoing: Outgoing, reason: SseCloseReason): void {
     try {
-      listener?.(connection);
+      outgoing.end(reason);
     } catch (error) {
       this.report(error);
     }
   }
 
-  private endSafely(outgoing: Outgoing, reason: SseCloseReason): void {
-    this.attempt(() => outgoing.end(reason));
-  }
-
-  private attempt(action: () => void): void {
+  private tell(listener: ((connection: Connection) => void) | undefined, connection: Connection): void {
     try {
-      action();
+      listener?.(connection);
     } catch (error) {
       this.report(error);
     }

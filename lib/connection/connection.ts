@@ -3,45 +3,28 @@ import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
-import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
-import { ENDED_ELSEWHERE, Outgoing, type ConnectionState } from './outgoing.js';
+import type { Feed } from './feed.js';
+import type { Opening } from './opening.js';
+import { ENDED_ELSEWHERE, Outgoing, type ConnectionState, type OutgoingHost } from './outgoing.js';
 import type { SseCloseOptions, SseContext, SseRequest } from './sse-connection.js';
 import type { Writer } from './writer.js';
 
 /**
- * What feeds a connection: a source that runs for it alone, or its place in some channels.
+ * What the connections of one application share.
  *
  * @internal
  */
-export interface Feed {
-  /** The connection is closing: let go of it. Called at most once; nothing is written any more. */
-  stop(reason: SseCloseReason): void;
-  /** The client reads again, and all that waited in the connection is gone. */
-  resume(): void;
-  /**
-   * The connection is about to end in good order: hands over what was accepted until now. The connection stays open
-   * meanwhile.
-   *
-   * @returns whether that could be done in time; nothing if it is done
-   */
-  deliver?(): Promise<boolean> | undefined;
-}
-
-/**
- * The request before its headers are committed. It can still be answered in another way.
- *
- * @internal
- */
-export interface Opening {
-  /**
-   * Sends the headers, at once or when the platform has completed them. Called again only if it threw.
-   *
-   * @throws when nothing was sent, and the request can still be answered with an error; a promise rejects for that
-   */
-  commit(): Writer | Promise<Writer>;
-  /** Nothing was sent, and nothing will be by this connection. */
-  abandon(reason: SseCloseReason): void;
+export interface ConnectionHost extends OutgoingHost {
+  /** Takes a new connection into the registry, until `remove()`. @returns its number */
+  add(connection: Connection): number;
+  remove(connection: Connection, reason: SseCloseReason): void;
+  /** The id of a connection, made only when somebody asks. */
+  idOf(number: number): string;
+  /** The headers were sent. */
+  opened(connection: Connection): void;
+  /** All that an opening says of itself is written: from here on the connection may be ended. */
+  committed(connection: Connection): void;
 }
 
 /** How a connection ends that has yet to deliver something. */
@@ -52,6 +35,7 @@ interface Ending {
 
 /** One client's open response. */
 export class Connection extends Outgoing {
+  declare protected readonly host: ConnectionHost;
   state: ConnectionState = 'opening';
   openedAt: number | undefined;
   /** Of what kind the data was so far: see {@link isText}. */
@@ -176,7 +160,7 @@ export class Connection extends Outgoing {
   attach(feed: Feed | undefined): Feed | undefined {
     const before = this.feed;
     if (this.state === 'opening' || this.state === 'open') this.feed = feed;
-    else if (this.reason) feed?.stop(this.reason);
+    else if (this.reason) feed?.stop();
     return before;
   }
 
@@ -331,7 +315,7 @@ export class Connection extends Outgoing {
     this.abort?.abort(told);
     const { feed, opening } = this;
     this.feed = this.opening = undefined;
-    feed?.stop(told);
+    feed?.stop();
     if (before === 'opening' || (opening && (!graceful || reason.code === 'source_failed'))) {
       this.finish(told, false);
       opening?.abandon(told);

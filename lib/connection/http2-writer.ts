@@ -63,7 +63,7 @@ export class Http2Writer implements Writer {
   end(): void {
     this.isEnding = true;
     // By the response, not the stream: an answer to HEAD, which has no body to end, gets its 'close' only then.
-    // The session outlives both; `ConnectionRegistry.closeSessions()` ends it when the server closes.
+    // The session outlives both; `Http2Sessions.close()` ends it when the server closes.
     if (!this.long) this.res.end();
   }
 

@@ -1,7 +1,6 @@
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
 import { closeReason, type SseCloseReason } from './close-reason.js';
-import type { ConnectionHost } from './connection-host.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Outbox } from './outbox.js';
 import { SseConnection } from './sse-connection.js';
@@ -13,6 +12,24 @@ import type { Writer, WriteResult } from './writer.js';
  * @internal
  */
 export type ConnectionState = 'opening' | 'open' | 'closing' | 'closed';
+
+/**
+ * What the connections of one application share for what goes out.
+ *
+ * @internal
+ */
+export interface OutgoingHost {
+  /** Another number in each turn of the event loop. */
+  readonly turn: number;
+  /** Calls `outgoing.flush()` at the end of this turn. */
+  flushLater(outgoing: Outgoing): void;
+  /** Looks after bytes that the kernel did not take at once. */
+  watch(outgoing: Outgoing): void;
+  /** Ends a connection that throws while bytes are written to it, and tells of it. Never throws. */
+  broken(outgoing: Outgoing, error: unknown): void;
+  /** Counts events that an overflow policy dropped. */
+  dropped(events: number): void;
+}
 
 /** Text is handed to the socket at the end of the turn, or as soon as there is this much of it: a socket's own mark. */
 const BATCH_LENGTH = 16_384;
@@ -54,7 +71,7 @@ export abstract class Outgoing extends SseConnection {
   private bytesBefore = 0;
 
   constructor(
-    protected readonly host: ConnectionHost,
+    protected readonly host: OutgoingHost,
     /** Replaced by the options of this request once its handler has answered. */
     public options: ConnectionOptions,
   ) {

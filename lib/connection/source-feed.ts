@@ -1,7 +1,8 @@
 import { encodeInit } from '../protocol/encoder.js';
 import { toEventAs } from '../protocol/sse-event-like.js';
 import type { Source, SourceSink } from '../source/source.js';
-import type { Connection, Feed } from './connection.js';
+import type { Connection } from './connection.js';
+import type { Feed } from './feed.js';
 import { endCompleted, endWithFailure, type StreamEnd } from './stream-end.js';
 
 /**

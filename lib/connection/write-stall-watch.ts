@@ -1,4 +1,5 @@
 import { closeReason, type SseCloseReason } from './close-reason.js';
+import { LookTimer } from './look-timer.js';
 import type { Outgoing } from './outgoing.js';
 
 interface Progress {
@@ -7,8 +8,8 @@ interface Progress {
   since: number;
 }
 
-/** How often pending bytes are looked at, in milliseconds; a quarter of the shortest timeout if that is less. */
-const LOOK_EVERY_MS = 1_000;
+/** How often pending bytes are looked at within a timeout, if once a second is too rare. */
+const LOOKS_PER_TIMEOUT = 4;
 
 /**
  * Ends connections whose peer takes no bytes for `writeTimeoutMs`: a peer that vanished without a FIN accepts writes
@@ -18,8 +19,7 @@ const LOOK_EVERY_MS = 1_000;
  */
 export class WriteStallWatch {
   private readonly watched = new Map<Outgoing, Progress>();
-  private timer: NodeJS.Timeout | undefined;
-  private everyMs = LOOK_EVERY_MS;
+  private readonly timer = new LookTimer(() => this.look());
 
   /** @param end ends a connection, and never throws */
   constructor(private readonly end: (connection: Outgoing, reason: SseCloseReason) => void) {}
@@ -29,18 +29,13 @@ export class WriteStallWatch {
     if (writeTimeoutMs === false) return;
     connection.watched = true;
     this.watched.set(connection, { made: connection.progress, since: performance.now() });
-    const everyMs = Math.min(LOOK_EVERY_MS, Math.ceil(writeTimeoutMs / 4));
-    if (this.timer && everyMs >= this.everyMs) return;
-    clearInterval(this.timer);
-    this.everyMs = everyMs;
-    // The sockets keep the process alive, not the watch.
-    this.timer = setInterval(() => this.look(), everyMs).unref();
+    this.timer.atLeastEvery(writeTimeoutMs / LOOKS_PER_TIMEOUT);
   }
 
   delete(connection: Outgoing): void {
     connection.watched = false;
     this.watched.delete(connection);
-    if (this.watched.size === 0) this.rest();
+    if (this.watched.size === 0) this.timer.stop();
   }
 
   private look(): void {
@@ -57,11 +52,5 @@ export class WriteStallWatch {
         this.end(connection, closeReason('write_timeout'));
       }
     }
-  }
-
-  private rest(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    this.everyMs = LOOK_EVERY_MS;
   }
 }

@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
 import { EMPTY, isObservable, Observable, of } from 'rxjs';
-import { closeReason } from '../connection/close-reason.js';
 import { FEED, isSharedSource, type SharedSource } from '../connection/shared-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
 import { SseError } from '../protocol/sse-error.js';
@@ -129,7 +128,7 @@ export class InterceptedRequest extends StreamRequest implements InterceptorSour
       });
       // Unsubscribed from, while the stream goes on: with what else the interceptors have.
       return () => {
-        if (!this.isOver) connection.attach(before)?.stop(closeReason('source_completed'));
+        if (!this.isOver) connection.attach(before)?.stop();
       };
     });
   }

@@ -48,7 +48,7 @@ export function isGone(req: RawRequest, res: RawResponse): boolean {
 export function watchClose(registry: ConnectionRegistry, res: RawResponse, connection: Connection): void {
   // Not by `once()`, which makes two more objects to keep: it comes once anyway.
   res.on('close', () => connection.transportClosed(isFinished(res)));
-  if (res instanceof Http2ServerResponse && res.stream.session) registry.keepSession(res.stream.session);
+  if (res instanceof Http2ServerResponse && res.stream.session) registry.sessions.keep(res.stream.session);
 }
 
 function isFinished(res: RawResponse): boolean {

@@ -1,6 +1,7 @@
 import { closeReason, isGraceful, type SseCloseReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { Connection, type Opening } from '../connection/connection.js';
+import { Connection } from '../connection/connection.js';
+import type { Opening } from '../connection/opening.js';
 import { FEED, isSharedSource } from '../connection/shared-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
 import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
@@ -100,7 +101,7 @@ export class StreamRequest implements Opening, TakenRequest {
     if (reply.isSent) reply.seal();
     // It completed without having anything to send: there is nothing to come back for.
     else if (code === 'source_completed') reply.answerNothing(this.overrides);
-    else if (isGraceful(code)) reply.turnAway(this.registry.comeBack(), this.route.options);
+    else if (isGraceful(code)) reply.turnAway(this.registry.draining.comeBack(), this.route.options);
     else reply.drop();
     this.done();
   }

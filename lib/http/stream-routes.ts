@@ -56,7 +56,7 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
 
   /** New arrivals are told to come back while the server closes. */
   private admit<T extends StreamRequest>(request: T): T {
-    if (this.registry.isDraining) request.connection.end(closeReason('server_closing'));
+    if (this.registry.draining.isDraining) request.connection.end(closeReason('server_closing'));
     return request;
   }
 }

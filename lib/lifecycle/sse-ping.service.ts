@@ -2,9 +2,9 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SsePingOptions } from '../connection/connection-options.js';
+import { LookTimer } from '../connection/look-timer.js';
 
-/** How often connections are looked at, in milliseconds; an eighth of the shortest interval if that is less. */
-const LOOK_EVERY_MS = 1_000;
+/** How often connections are looked at within an interval, if once a second is too rare. */
 const LOOKS_PER_INTERVAL = 8;
 
 /**
@@ -19,8 +19,7 @@ const LOOKS_PER_INTERVAL = 8;
 @Injectable()
 export class SsePingService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('SseModule');
-  private timer: NodeJS.Timeout | undefined;
-  private everyMs = LOOK_EVERY_MS;
+  private readonly timer = new LookTimer(() => this.look());
 
   /** How many pings were sent since the application started. */
   sent = 0;
@@ -36,21 +35,15 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
   /** @internal */
   onApplicationShutdown(): void {
     this.registry.onOpen = undefined;
-    this.rest();
+    this.timer.stop();
   }
 
   private opened({ options: { ping } }: Connection): void {
-    if (ping === false) return;
-    const everyMs = Math.min(LOOK_EVERY_MS, Math.ceil(ping.intervalMs / LOOKS_PER_INTERVAL));
-    if (this.timer && everyMs >= this.everyMs) return;
-    clearInterval(this.timer);
-    this.everyMs = everyMs;
-    // The sockets keep the process alive, not the pings.
-    this.timer = setInterval(() => this.look(), everyMs).unref();
+    if (ping !== false) this.timer.atLeastEvery(ping.intervalMs / LOOKS_PER_INTERVAL);
   }
 
   private look(): void {
-    if (this.registry.all.size === 0) return this.rest();
+    if (this.registry.all.size === 0) return this.timer.stop();
     const now = performance.now();
     this.registry.each((connection) => {
       const { ping } = connection.options;
@@ -73,11 +66,5 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
       this.logger.error(error);
     }
     connection.comment('');
-  }
-
-  private rest(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    this.everyMs = LOOK_EVERY_MS;
   }
 }

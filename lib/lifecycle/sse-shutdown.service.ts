@@ -63,7 +63,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     const deadline = performance.now() + options.gracePeriodMs;
     // What runs here without a client ends here, and its clients on other nodes hear of it.
     const stopped = this.broadcaster.stopAll();
-    registry.drain(() => this.retryText() || ': closing\n\n');
+    registry.draining.begin(() => this.retryText() || ': closing\n\n');
     registry.each((connection) => {
       connection.sayLast(this.retryText() + this.farewellText(connection));
       connection.warn(reason);
@@ -75,7 +75,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     const left = () => Math.max(deadline - performance.now(), LAST_FLUSH_MS);
     await registry.whenEmpty(left());
     registry.each((connection) => connection.cut(reason));
-    registry.closeSessions(left());
+    registry.sessions.close(left());
     await stopped;
   }
 

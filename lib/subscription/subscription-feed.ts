@@ -1,5 +1,6 @@
 import { closeReason } from '../connection/close-reason.js';
-import type { Connection, Feed } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
+import type { Feed } from '../connection/feed.js';
 import { endCompleted, endWithFailure, type StreamEnd } from '../connection/stream-end.js';
 import { isThenable } from '../source/thenable.js';
 import { CatchUp } from './catch-up.js';

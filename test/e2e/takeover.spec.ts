@@ -467,7 +467,7 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
   describe('while the server drains', () => {
     beforeEach(async () => {
       await use();
-      registry.drain(() => 'retry: 4321\n\n');
+      registry.draining.begin(() => 'retry: 4321\n\n');
     });
 
     it.each(['/ok', '/waiting/1', '/waiting-below/1', '/mapped/observable', '/feed'])(

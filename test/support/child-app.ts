@@ -57,8 +57,8 @@ export async function serve(
 async function holdings(app: INestApplication): Promise<Holdings> {
   const registry = app.get<unknown>(ConnectionRegistry) as {
     all: Set<unknown>;
-    sessions: Set<unknown>;
-    unflushed: unknown[];
+    sessions: { size: number };
+    unflushed: { size: number };
     stalls: { watched: Map<unknown, unknown> };
   };
   const server = app.getHttpServer() as EventEmitter;
@@ -67,7 +67,7 @@ async function holdings(app: INestApplication): Promise<Holdings> {
     connections: registry.all.size,
     registry: {
       sessions: registry.sessions.size,
-      unflushed: registry.unflushed.length,
+      unflushed: registry.unflushed.size,
       watched: registry.stalls.watched.size,
     },
     closed: { ...app.get(SseConnections).closed },
