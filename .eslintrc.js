@@ -1,4 +1,5 @@
 // The flat config. eslint.config.js re-exports it, because ESLint 10 looks for that name only.
+import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { posix, relative, sep } from 'node:path';
 import { defineConfig } from 'eslint/config';
@@ -45,6 +46,44 @@ const layers = {
 /** Within lib/ itself: sse.module → sse.providers → sse.options, and the entry index.ts above all three. */
 const wiring = ['sse.options', 'sse.providers', 'sse.module', 'index'];
 
+/** The files of lib/ that a file imports, types included. Read once for each run. */
+const imports = new Map();
+function importsOf(lib, file) {
+  if (!imports.has(file)) imports.set(file, readImports(lib, file));
+  return imports.get(file);
+}
+
+function readImports(lib, file) {
+  let text;
+  try {
+    text = readFileSync(posix.join(lib, `${file}.ts`), 'utf8');
+  } catch {
+    // A file that is not there is for the compiler to find.
+    return [];
+  }
+  const names = [...text.matchAll(/\b(?:from|import)\s*\(?\s*'(\.[^']*)'/g)];
+  return names.map(([, name]) => targetOf(file, name));
+}
+
+/** A file of lib/, without its extension, as another one names it. */
+function targetOf(file, name) {
+  return posix.join(posix.dirname(file), name).replace(/\.[cm]?[jt]s$/, '');
+}
+
+/** How `from` imports `to`, through other files if need be: their names, or nothing. */
+function pathBetween(lib, from, to) {
+  const cameFrom = new Map([[from, undefined]]);
+  for (const file of cameFrom.keys()) {
+    if (file === to) {
+      const path = [];
+      for (let step = to; step !== undefined; step = cameFrom.get(step)) path.unshift(step);
+      return path;
+    }
+    for (const next of importsOf(lib, file)) if (!cameFrom.has(next)) cameFrom.set(next, file);
+  }
+  return undefined;
+}
+
 /** @type {import('eslint').Rule.RuleModule} */
 const arrowsPointDown = {
   meta: {
@@ -56,6 +95,7 @@ const arrowsPointDown = {
       unknown: 'lib/{{folder}}/ is not in the table of layers (.eslintrc.js): which layer is it?',
       arrow: '{{from}} may not import {{to}}: arrows point down, never sideways (DESIGN.md section 3).',
       module: "{{from}} may not import '{{name}}': it is not a module for this layer (DESIGN.md section 3).",
+      circle: 'Files may not import each other in a circle, not even types: {{circle}}.',
       types: "{{from}} may import '{{name}}' for types only.",
     },
   },
@@ -82,18 +122,20 @@ const arrowsPointDown = {
         return typesOnly ? undefined : report('types');
       }
 
-      const target = posix.join(posix.dirname(file), name).replace(/\.[cm]?[jt]s$/, '');
+      const target = targetOf(file, name);
       if (target.startsWith('..')) return report('outside');
       // './' and '..' name a folder, which is its index by another spelling.
       if (/(^|\/)(index)?$/.test(target) || target === '.' || name.endsWith('.')) return report('index');
       const targetFolder = folderOf(target);
       if (targetFolder !== folder) {
-        if (!layer.folders.includes(targetFolder)) report('arrow', { to: nameOf(targetFolder) });
+        if (!layer.folders.includes(targetFolder)) return report('arrow', { to: nameOf(targetFolder) });
       } else if (folder === '') {
         const own = wiring.indexOf(file.replace(/\.ts$/, ''));
         const other = wiring.indexOf(target);
-        if (own !== -1 && other >= own) report('arrow', { from: file, to: target });
+        if (own !== -1 && other >= own) return report('arrow', { from: file, to: target });
       }
+      const path = pathBetween(lib, target, file.replace(/\.ts$/, ''));
+      if (path) report('circle', { circle: [path.at(-1), ...path].join(' → ') });
     }
 
     /** `import { type A, type B }` is elided like `import type { A, B }`; a bare `import {}` is not. */

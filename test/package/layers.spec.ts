@@ -87,6 +87,17 @@ describe('the layers of lib/', () => {
   });
 
   it.each([
+    ['connection/outgoing.ts', "import type { Connection } from './connection.js';"],
+    ['connection/outgoing.ts', "import { type SourceFeed } from './source-feed.js';"],
+    ['protocol/brand.ts', "import { SseEvent } from './sse-event.js';"],
+    ['protocol/brand.ts', "export type { SseEvent } from './sse-event.js';"],
+    ['protocol/brand.ts', "export type Late = import('./sse-event.js').SseEvent;"],
+    ['protocol/brand.ts', "export * from './brand.js';"],
+  ])('refuse a circle of files, however long it is, and of types as well: %s: %s', async (file, statement) => {
+    expect(await arrowsOf(file, statement)).toEqual(['circle']);
+  });
+
+  it.each([
     ['index.ts', "export { Sse } from './http/index.js';"],
     ['http/sse.decorator.ts', "import { encodeEvent } from '../index.js';"],
     ['source/queue.ts', "import { toSource } from './index.js';"],
