@@ -14,6 +14,7 @@ const longSpecs = [
   'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
   'test/e2e/(pipelining|retention)\\.',
   'test/hardening/(backpressure|delivery|ends|leaks|replays|shutdown)\\.',
+  'test/package/api-report\\.',
   'test/redis/(cluster-.+|connections|faults|leases|nodes|reads|rollback|silence-check|unreadable)\\.',
 ];
 
