@@ -25,7 +25,7 @@ export type SseOverflow = 'disconnect' | 'dropOldest' | 'dropNewest' | { readonl
 /** The buffer between a source that cannot wait and a client that does not read. */
 export interface SseBufferOptions {
   /**
-   * How many bytes may wait for one client, beyond what the socket itself holds. What is emitted within one turn of the event loop
+   * How many bytes may wait for one client, beyond what the socket itself holds: those of the events, and 90 for each. What is emitted within one turn of the event loop
    * is taken whatever its size, because no client can read anything in that time. A single event may be larger when nothing
    * else waits.
    *

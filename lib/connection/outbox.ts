@@ -9,11 +9,14 @@ interface Waiting {
   readonly key: string | number | undefined;
 }
 
+/** What an event that waits costs beside its bytes. Measured in heap with Node 20: 90 bytes for an event of nine. */
+export const ENTRY_BYTES = 90;
+
 /** Dropped entries stay at the front of the array until there are so many that moving the rest is worth it. */
 const COMPACT_AT = 1_024;
 
 /**
- * Events that wait for a client whose socket is full, bounded by bytes. It exists only while there is something in it.
+ * Events that wait for a client whose socket is full, bounded by what they cost in bytes. It exists only while there is something in it.
  *
  * What comes within one turn of the event loop is taken, and counts from the next turn on: no client can read anything
  * before, however fast it is.
@@ -26,9 +29,9 @@ export class Outbox {
   private byKey: Map<string | number, number> | undefined;
   private bytes = 0;
   private count = 0;
-  /** The last turn in which something came, and the bytes that wait from turns before it. */
+  /** The last turn in which something came, and what it costs that waits from turns before it. */
   private turn = -1;
-  private oldBytes = 0;
+  private oldCost = 0;
 
   constructor(private readonly limits: SseBufferOptions) {}
 
@@ -110,12 +113,12 @@ export class Outbox {
   private begin(turn: number): void {
     if (turn === this.turn) return;
     this.turn = turn;
-    this.oldBytes = this.bytes;
+    this.oldCost = this.bytes + this.count * ENTRY_BYTES;
   }
 
   private hasRoom(bytes: number, maxBytes: number): boolean {
     // A single event may be larger than the buffer: refusing it for ever would help nobody.
-    return this.oldBytes === 0 || this.oldBytes + bytes <= maxBytes;
+    return this.oldCost === 0 || this.oldCost + bytes + ENTRY_BYTES <= maxBytes;
   }
 
   private append(entry: Waiting): void {
@@ -142,7 +145,7 @@ export class Outbox {
     if (!entry) return;
     this.waiting[index] = undefined;
     this.bytes -= entry.bytes;
-    if (entry.turn !== this.turn) this.oldBytes -= entry.bytes;
+    if (entry.turn !== this.turn) this.oldCost -= entry.bytes + ENTRY_BYTES;
     this.count--;
     if (entry.key !== undefined) this.byKey?.delete(entry.key);
     const gone = this.waiting.length - this.count;

@@ -1,6 +1,7 @@
 import type { SseBackplane, SseBackplaneEntry, SseBackplanePage } from '../backplane/backplane.js';
 import type { SseGapReason } from '../protocol/gap-reason.js';
 import type { Frame } from '../protocol/frame.js';
+import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import { WireText } from '../protocol/wire-text.js';
 import type { LogSlice } from '../log/log-slices.js';
 import type { StoreReader, StoppableReader } from './store-reader.js';
@@ -14,7 +15,7 @@ const PAGE_ENTRIES = 250;
 const READS_AT_ONCE = 4;
 
 /** Pages are kept for readers that are about to ask for the same: bytes of all of them, and milliseconds. */
-const KEPT_BYTES = 4_194_304;
+const KEPT_BYTES = 8_388_608;
 const KEPT_MS = 2_000;
 
 /** What follows a position in the store. */
@@ -128,7 +129,7 @@ export class StorePages {
   private keep(key: string, page: StorePage): void {
     this.drop(key);
     this.kept.set(key, { page, until: performance.now() + KEPT_MS });
-    this.keptBytes += page.text.byteLength;
+    this.keptBytes += costOf(page);
     for (const oldest of this.kept.keys()) {
       if (this.keptBytes <= KEPT_BYTES) break;
       this.drop(oldest);
@@ -147,8 +148,13 @@ export class StorePages {
     const entry = this.kept.get(key);
     if (!entry) return;
     this.kept.delete(key);
-    this.keptBytes -= entry.page.text.byteLength;
+    this.keptBytes -= costOf(entry.page);
   }
+}
+
+/** The text of the page, that of its frames, and what these cost beside it. */
+function costOf({ text, events }: StorePage): number {
+  return text.byteLength * 2 + events * ENTRY_BYTES;
 }
 
 function keyOf(channel: string, after: string | undefined): string {
