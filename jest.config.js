@@ -90,7 +90,7 @@ export default {
       globals: { nestMajor: 12, moduleFormat: 'esm', isShort: part === 'short' },
       testMatch: [
         '<rootDir>/lib/**/*.spec.ts',
-        '<rootDir>/test/{unit,e2e,channels,conformance,contract,redis,hardening,browser,clients,package}/**/*.spec.ts',
+        '<rootDir>/test/{unit,e2e,channels,conformance,contract,following,redis,hardening,browser,clients,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
       testPathIgnorePatterns: [

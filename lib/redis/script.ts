@@ -161,6 +161,8 @@ local function append(key, seen, event, maxEvents, maxBytes, age, ttl, known, ra
       redis.call('UNLINK', key)
     end
     prev, id = newBase(seen and seen.head, known, random)
+    -- Counted as added: a channel whose only event was dropped is not one that never had any.
+    redis.call('XADD', key, 'MAXLEN', '=', 0, prev, 'm', '', 'e', '')
     life = prev
     seen = { first = nil }
   end

@@ -1,1 +1,2 @@
-export { backplaneContract, type SseBackplaneSubject, type SseContractCase } from './backplane-contract.js';
+export { backplaneContract, type SseContractCase } from './backplane-contract.js';
+export type { SseBackplaneSubject } from './backplane-subject.js';

@@ -1,9 +1,6 @@
 import type { SseBackplaneEntry, SseBackplaneListener, SseBackplaneSubscription } from '../backplane/backplane.js';
 import type { SseGapReason } from '../protocol/gap-reason.js';
 
-/** A broken backplane must fail a case, not hang the run. In milliseconds; the slowest broker answers in less. */
-const PATIENCE_MS = 30_000;
-
 /**
  * A listener that writes down what it is told, and lets a case wait for it.
  *
@@ -19,6 +16,9 @@ export class RecordingListener implements SseBackplaneListener {
   subscription: SseBackplaneSubscription | undefined;
   onEntry: (entry: SseBackplaneEntry) => void = () => undefined;
   private readonly waiting = new Set<() => void>();
+
+  /** @param patienceMs how long it waits for a fact */
+  constructor(private readonly patienceMs: number) {}
 
   get isReady(): boolean {
     return this.readies > 0;
@@ -71,7 +71,7 @@ export class RecordingListener implements SseBackplaneListener {
       const timer = setTimeout(() => {
         this.waiting.delete(look);
         reject(new Error(`The backplane did not tell: ${what}. Entries so far: ${this.entries.length}.`));
-      }, PATIENCE_MS);
+      }, this.patienceMs);
       this.waiting.add(look);
       look();
     });

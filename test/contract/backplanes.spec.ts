@@ -2,14 +2,15 @@ import { createCluster } from 'redis';
 import type { SseBackplane } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
-import { backplaneContract, type SseBackplaneSubject } from '../../lib/testing/backplane-contract.js';
+import { backplaneContract } from '../../lib/testing/backplane-contract.js';
+import type { SseBackplaneSubject } from '../../lib/testing/backplane-subject.js';
 import { describeWith } from '../support/external.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 function contract(subject: SseBackplaneSubject): void {
-  for (const { name, run } of backplaneContract(subject)) it(name, run);
+  for (const { ability, name, run } of backplaneContract(subject)) it(`${ability}: ${name}`, run);
 }
 
 /** What dead producers are noticed by: soon enough for a test, and later than a busy machine stands still. */
