@@ -15,7 +15,7 @@ export type { SseProduceOptions } from './broadcaster/productions.js';
 export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './broadcaster/sse-broadcaster.js';
 export type { SseFrom } from './replay/channel-cursor.js';
 export type { SseSubscription } from './subscription/sse-subscription.js';
-export type { SseStoredEvent } from './channel/stored-event.js';
+export type { SseStoredEvent } from './protocol/sse-stored-event.js';
 export type {
   SseJoinOptions,
   SseSharedSnapshot,

@@ -1,4 +1,4 @@
-import { SseError } from '../protocol/sse-error.js';
+import { applicationClosed } from './application-closed.js';
 import type { SseIdempotentBackplane } from './abilities.js';
 import {
   SseBackplane,
@@ -55,7 +55,7 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
 
   publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): string | Promise<string> {
     const { history, key } = settings;
-    if (this.isClosed) return Promise.reject(closed());
+    if (this.isClosed) return Promise.reject(applicationClosed());
     // A channel without listeners has no life: what nobody stores has a position, and that is all.
     const life = this.lives.get(channel) ?? this.lost(channel);
     const known = key === undefined ? undefined : life.keys?.get(key);
@@ -94,7 +94,7 @@ export class MemoryBackplane extends SseBackplane implements SseIdempotentBackpl
   }
 
   read(channel: string, after: string | undefined, _limit: number): Promise<SseBackplanePage> {
-    if (this.isClosed) return Promise.reject(closed());
+    if (this.isClosed) return Promise.reject(applicationClosed());
     const gap = after === undefined ? undefined : gapAfter(this.lives.get(channel) ?? this.fresh(channel), after);
     return Promise.resolve({ entries: [], gap });
   }
@@ -164,8 +164,4 @@ function gapAfter(life: Life, position: string): SseGapReason | undefined {
   if (epoch !== life.epoch) return 'foreign';
   if (Number(count) > life.count) return 'future';
   return position === life.head ? undefined : 'trimmed';
-}
-
-function closed(): SseError {
-  return new SseError('SSE_CLOSED', 'The application has closed: nothing is published or read any more.');
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { KEPT_WHOLE } from '../backplane/kept-whole.js';
@@ -9,7 +10,7 @@ import { SseError } from '../protocol/sse-error.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
-import { settingsOf, type ChannelOptions } from '../channel/channel-options.js';
+import type { ChannelSettings } from '../channel/channel-options.js';
 import { retryWhileUnavailable } from './retry-while-unavailable.js';
 import { ProductionRun, SseProduction } from './production.js';
 import { toStored } from '../channel/stored-event.js';
@@ -39,7 +40,7 @@ const END_WITHIN_MS = 60_000;
 
 /** What productions need of the broadcaster. */
 export interface ProductionsOptions {
-  readonly channels: ChannelOptions;
+  readonly settingsOf: (name: string) => ChannelSettings;
   readonly serialize: SseSerialize;
   readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
   readonly as: SseValuesAs;
@@ -75,7 +76,7 @@ export class Productions {
 
   /** How the events of the channel are kept while something runs into it: all of them, and no longer than others. */
   historyOf(name: string): SsePublishSettings['history'] {
-    const { history } = settingsOf(this.options.channels, name);
+    const { history } = this.options.settingsOf(name);
     if (!this.runs.has(name)) return history;
     // The bound in bytes is the production's own.
     const { MAX_SAFE_INTEGER } = Number;
@@ -92,7 +93,7 @@ export class Productions {
     const { aborted } = this.stopping.signal;
     if (aborted || this.runs.has(name)) {
       runnable.cancel();
-      throw aborted ? closed() : running(name);
+      throw aborted ? applicationClosed() : running(name);
     }
     const { options } = this;
     let lease: Lease | undefined;
@@ -148,7 +149,7 @@ export class Productions {
   async stopAll(): Promise<void> {
     this.stopping.abort();
     const runs = [...this.runs.values()];
-    for (const run of runs) run.fail(closed());
+    for (const run of runs) run.fail(applicationClosed());
     await Promise.all(runs.map(({ done }) => done));
   }
 
@@ -208,8 +209,4 @@ function running(name: string): SseError {
     `Something is being produced into the channel ${show(name)}. Stop it first, or use another channel.`,
     { value: name },
   );
-}
-
-function closed(): SseError {
-  return new SseError('SSE_CLOSED', 'The application is closing, or has closed: nothing more is produced.');
 }

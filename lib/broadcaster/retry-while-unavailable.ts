@@ -1,9 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { retryDelay } from '../protocol/retry-delay.js';
 import { SseError } from '../protocol/sse-error.js';
-
-/** Between two tries, in milliseconds: doubled each time. */
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 1_000;
 
 /**
  * Tries again while the store is away.
@@ -18,7 +15,8 @@ export async function retryWhileUnavailable<Result>(
   deadline: number,
   hurry: AbortSignal,
 ): Promise<Result> {
-  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(LAST_RETRY_MS, waitMs * 2)) {
+  for (let failures = 0; ; failures++) {
+    const waitMs = retryDelay(failures);
     try {
       return await work();
     } catch (error) {

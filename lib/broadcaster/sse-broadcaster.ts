@@ -1,10 +1,10 @@
+import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
-import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseValuesAs } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { checkChannelName } from '../channel/channel-name.js';
@@ -25,7 +25,8 @@ import { Productions, type SseProduceOptions } from './productions.js';
 import { ReplayResources } from '../replay/replay-resources.js';
 import { readLog, readLogInTurns, readStore } from '../channel/channel-history.js';
 import { SseSubscription } from '../subscription/sse-subscription.js';
-import { readFrame, toStored, type SseStoredEvent } from '../channel/stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
+import { toStored } from '../channel/stored-event.js';
 import {
   checkChannelCount,
   resolveFrom,
@@ -92,6 +93,7 @@ export class SseBroadcaster {
     this.replay = new ReplayResources(backplane);
     this.productions = new Productions(backplane, {
       ...options,
+      settingsOf: (name) => this.set.settingsOf(name),
       store: (name, event, key) => this.store(name, event, key),
     });
     this.memberships = new Memberships(registry, backplane, this.set, options.report);
@@ -116,7 +118,7 @@ export class SseBroadcaster {
     const name = nameOf(channel);
     const stored = toStored(toEventInit(event), this.options.serialize);
     if (key !== undefined) this.checkKey(key);
-    if (this.isClosed) return Promise.reject(closed());
+    if (this.isClosed) return Promise.reject(applicationClosed());
     const { type, data } = stored;
     let first: Omit<SseStoredEvent, 'id'> = stored;
     const result = (id: string): SseStoredEvent =>
@@ -151,7 +153,7 @@ export class SseBroadcaster {
       ...new Set((Array.isArray(channels) ? (channels as SseChannelRef[]) : [channels as SseChannelRef]).map(nameOf)),
     ];
     checkChannelCount(names.length);
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     const { from, snapshot, ...hooks } = (options ?? {}) as SseSubscribeOptions;
     const plan = {
       ...hooks,
@@ -166,7 +168,7 @@ export class SseBroadcaster {
   /** Ends a channel: subscribers get what is left, and then their streams end. No effect on a channel that has ended. */
   async end(channel: SseChannelRef): Promise<void> {
     const name = nameOf(channel);
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     await this.store(name, { kind: 'end' });
   }
 
@@ -178,7 +180,7 @@ export class SseBroadcaster {
   async history(channel: SseChannelRef, { after, limit = 100 }: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
     const name = nameOf(channel);
     integerOption('limit', limit, 1, 10_000);
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     const events: SseStoredEvent[] = [];
     if (this.backplane.retains) {
       // One more, because the beginning of a life is an entry too.
@@ -197,7 +199,7 @@ export class SseBroadcaster {
    */
   async exists(channel: SseChannelRef): Promise<boolean> {
     const name = nameOf(channel);
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     if (this.productions.has(name)) return true;
     if (!this.backplane.retains) {
       const log = this.set.find(name)?.log;
@@ -263,13 +265,13 @@ export class SseBroadcaster {
    * @throws {SseError} as a rejection, `SSE_INVALID_OPTION`, `SSE_INVALID_CHANNEL`, `SSE_BACKPLANE_UNAVAILABLE`
    */
   async join(tags: SseTags, channel: SseChannelRef, { from = 'live' }: SseJoinOptions = {}): Promise<number> {
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     return await this.memberships.join(tags, nameOf(channel), from);
   }
 
   /** Removes a channel from the open subscriptions of all connections that have the tags. The opposite of {@link join}. */
   async leave(tags: SseTags, channel: SseChannelRef): Promise<number> {
-    if (this.isClosed) throw closed();
+    if (this.isClosed) throw applicationClosed();
     return await this.memberships.leave(tags, nameOf(channel));
   }
 
@@ -299,7 +301,7 @@ export class SseBroadcaster {
   private storedWithKey(name: string, id: string, { type, data }: Omit<SseStoredEvent, 'id'>): SseStoredEvent {
     const log = this.set.find(name)?.log;
     const number = (log?.cursorAfter(id) ?? 0) - 1;
-    return log && number >= log.first ? readFrame(log.frameAt(number), id) : { id, type, data };
+    return log && number >= log.first ? log.frameAt(number).read() : { id, type, data };
   }
 
   private checkKey(key: unknown): void {
@@ -325,11 +327,4 @@ export class SseBroadcaster {
 
 function nameOf(channel: SseChannelRef): string {
   return checkChannelName(typeof channel === 'object' ? channel?.name : channel);
-}
-
-function closed(): SseError {
-  return new SseError(
-    'SSE_CLOSED',
-    'The application is closing, or has closed: nothing more is published, produced or read.',
-  );
 }

@@ -1,7 +1,8 @@
 import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Frame } from '../protocol/frame.js';
-import { readFrame, storedFrame, type SseStoredEvent } from './stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
+import { storedFrame } from './stored-event.js';
 
 /** What is kept of a channel: an event that clients hear of, or what says that a life of the channel is going on. */
 export interface HistoryEntry {
@@ -20,7 +21,7 @@ export interface HistoryEntry {
  */
 export function* readLog(log: EventLog, after?: string): Generator<SseStoredEvent, void> {
   for (let number = firstOf(log, after); number < log.next; number++) {
-    const event = eventOf(readFrame(log.frameAt(number), log.positionAt(number)));
+    const event = eventOf(log.frameAt(number).read());
     if (event) yield event;
   }
 }
@@ -31,12 +32,9 @@ function firstOf(log: EventLog, after: string | undefined): number {
   return from < oldest ? log.next : from;
 }
 
-function keptOf(log: EventLog, after: string | undefined): { readonly frame: Frame; readonly position: string }[] {
+function framesOf(log: EventLog, after: string | undefined): Frame[] {
   const from = firstOf(log, after);
-  return Array.from({ length: log.next - from }, (_, n) => ({
-    frame: log.frameAt(from + n),
-    position: log.positionAt(from + n),
-  }));
+  return Array.from({ length: log.next - from }, (_, n) => log.frameAt(from + n));
 }
 
 /** How long reading what is kept may keep others from the event loop at a time, in milliseconds. */
@@ -53,8 +51,8 @@ export async function readLogInTurns(
 ): Promise<SseStoredEvent[]> {
   const events: SseStoredEvent[] = [];
   let turnEnds = performance.now() + TURN_MS;
-  for (const { frame, position } of keptOf(log, after)) {
-    const event = eventOf(readFrame(frame, position));
+  for (const frame of framesOf(log, after)) {
+    const event = eventOf(frame.read());
     if (event && events.push(event) === limit) break;
     if (performance.now() >= turnEnds) turnEnds = await nextTurn();
   }
@@ -93,7 +91,7 @@ export async function* readStore(
 /** Anyone with access to the store may have written it: what no event can be made of is none. */
 function readStored(event: SseBackplaneEvent, position: string): SseStoredEvent | undefined {
   try {
-    return eventOf(readFrame(storedFrame(event, position), position));
+    return eventOf(storedFrame(event, position).read());
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import {
 import { typeText } from '../protocol/event-fields.js';
 import type { SseHistoryOptions } from '../protocol/history-limits.js';
 import { namePattern } from './name-pattern.js';
-import type { SseStoredEvent } from './stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
 /**
  * What happens to a client that is so slow that the history has moved past it. `'skip'`: it gets a gap event and goes on with

@@ -2,11 +2,14 @@ import type { SseBackplane } from '../backplane/backplane.js';
 import { EndOfTurn } from '../connection/end-of-turn.js';
 import { SseError } from '../protocol/sse-error.js';
 import { Channel } from './channel.js';
-import { settingsOf, type ChannelOptions } from './channel-options.js';
+import { settingsOf, type ChannelOptions, type ChannelSettings } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
 const SWEEP_EVERY_MS = 5_000;
+
+/** Channels that nobody reads here, whose settings are remembered. */
+const MAX_SETTINGS = 10_000;
 
 /**
  * The channels that this node knows: they appear when they are first used, and vanish when nobody reads them and nothing
@@ -17,6 +20,7 @@ const SWEEP_EVERY_MS = 5_000;
 export class ChannelSet {
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
+  private readonly settings = new Map<string, ChannelSettings>();
   /** What is published in one go leaves as one buffer; the other channels move on whatever one throws. */
   private readonly moved = new EndOfTurn<Channel>((_, error) => this.report(error));
   /** Channels that somebody has left in this turn. */
@@ -50,19 +54,28 @@ export class ChannelSet {
     let channel = this.channels.get(name);
     if (!channel) {
       if (this.channels.size >= this.options.maxChannels) throw tooMany(this.options.maxChannels);
-      channel = new Channel(
-        name,
-        settingsOf(this.options, name),
-        this.backplane,
-        (moved) => this.moved.add(moved),
-        this.report,
-      );
+      channel = new Channel(name, this.settingsOf(name), this.backplane, (moved) => this.moved.add(moved), this.report);
       channel.onLeft = (one) => this.leftLater(one);
       this.channels.set(name, channel);
       // The sockets keep the process alive, not the sweep.
       this.timer ??= setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
     }
     return channel;
+  }
+
+  /** What holds for a channel, also when this node does not know it. Its name is compared with the rules once. */
+  settingsOf(name: string): ChannelSettings {
+    const { options, settings } = this;
+    const channel = this.channels.get(name);
+    if (channel) return channel.settings;
+    if (options.rules.length === 0) return options;
+    let found = settings.get(name);
+    if (!found) {
+      // Names may come from clients.
+      if (settings.size >= MAX_SETTINGS) settings.clear();
+      settings.set(name, (found = settingsOf(options, name)));
+    }
+    return found;
   }
 
   /** The channel of that name, when the backplane has said where it stands. */

@@ -13,7 +13,7 @@ import { ENTRY_BYTES } from '../protocol/history-limits.js';
 import type { ChannelSettings } from './channel-options.js';
 import { LogSlices } from '../log/log-slices.js';
 import { hashChannel } from './position-vector.js';
-import { readFrame, storedFrame } from './stored-event.js';
+import { storedFrame } from './stored-event.js';
 
 /** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
 const FLUSH_BYTES = 1_048_576;
@@ -235,7 +235,7 @@ export class Channel implements SseBackplaneListener {
     if (!this.latest || !isEvent || typeof slowClient !== 'object') return;
     let key: string | number | undefined;
     try {
-      key = slowClient.latest(readFrame(frame, position));
+      key = slowClient.latest(frame.event);
     } catch (error) {
       // Without a key it is kept like any other, and who published it is not to blame.
       this.report(error);

@@ -1,7 +1,7 @@
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 import { checkChannelName } from './channel-name.js';
-import type { SseStoredEvent } from './stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
 /** The types of events of a channel, each with its data: a type or an interface such as `{ created: Order }`. */
 export type SseEventMap = object;

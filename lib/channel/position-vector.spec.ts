@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { formatVector, hashChannel, MAX_CHANNELS, MAX_ID_BYTES, parseResume } from './position-vector.js';
+import { formatVector, hashChannel, MAX_CHANNELS, MAX_VECTOR_BYTES, parseResume } from './position-vector.js';
 
 const position = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/).filter((text) => !/^\d+$/.test(text));
 const name = fc.string({ minLength: 1, maxLength: 30 });
@@ -65,7 +65,7 @@ describe('a position vector', () => {
       hash: hashChannel(`${n}`),
       position: '1795279269123-12345678901',
     }));
-    expect(formatVector(places).length).toBeLessThanOrEqual(MAX_ID_BYTES);
+    expect(formatVector(places).length).toBeLessThanOrEqual(MAX_VECTOR_BYTES);
     expect(parseResume(formatVector(places)).kind).toBe('vector');
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Longest id of a subscription, in bytes. Proxies take 8 KB of request headers by default, cookies and all. */
-export const MAX_ID_BYTES = 4_608;
+export const MAX_VECTOR_BYTES = 4_608;
 
 /** Of a hash; 48 bits never meet by chance in one subscription. */
 const HASH_LENGTH = 8;
@@ -43,7 +43,7 @@ export function formatVector(
 /** Reads an id as a client sends it. Total: anything that no subscription mints is `malformed`. */
 export function parseResume(id: string | undefined): Resume {
   if (id === undefined) return { kind: 'fresh' };
-  if (id.length > MAX_ID_BYTES) return { kind: 'malformed' };
+  if (id.length > MAX_VECTOR_BYTES) return { kind: 'malformed' };
   if (isPosition(id)) return { kind: 'position', position: id };
   const positions = new Map<string, string>();
   for (const element of id.split('.')) {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import type { SseEventInit } from '../protocol/sse-event.js';
-import { readFrame, storedFrame, toStored } from './stored-event.js';
+import { storedFrame, toStored } from './stored-event.js';
 
 const stored = (event: SseEventInit) => toStored(event, JSON.stringify);
-const roundTrip = (event: SseEventInit) => readFrame(storedFrame(stored(event), 'e-1'), 'e-1');
+const roundTrip = (event: SseEventInit) => storedFrame(stored(event), 'e-1').read();
 
 describe('a stored event', () => {
   it('is read back from its frame, whatever its text', () => {
@@ -16,7 +16,7 @@ describe('a stored event', () => {
       fc.property(type, data, (t, d) => {
         const event = stored({ type: t, data: d });
         expect(event.data).toBe(d.replace(/\r\n|\r/g, '\n'));
-        expect(readFrame(storedFrame(event, 'e-1'), 'e-1')).toEqual({
+        expect(storedFrame(event, 'e-1').read()).toEqual({
           id: 'e-1',
           type: t,
           data: d.replace(/\r\n|\r/g, '\n'),

@@ -84,6 +84,52 @@ export function encodeEventWithId(event: SseEventInit, id: string, serialize: Ss
 }
 
 /**
+ * An event without an id whose fields are checked, and whose data is the text that clients will read.
+ *
+ * @internal
+ */
+export interface NormalEvent {
+  readonly type: string | undefined;
+  readonly data: string | undefined;
+  readonly retry: number | undefined;
+  readonly comment: string | undefined;
+}
+
+/**
+ * Checks an event and makes text of its data, so that it can be stored, and encoded later without an error.
+ *
+ * @throws SseError as {@link encodeEvent} does; `SSE_INVALID_ID` for an event that brings an id
+ * @internal
+ */
+export function normalizeEvent(event: SseEventInit, serialize: SseSerialize): NormalEvent {
+  const { id, data, retry, comment, ...names } = readFields(event);
+  if (id !== undefined) {
+    throw new SseError(
+      'SSE_INVALID_ID',
+      'A published event has an id of its own. The channel gives ids: put yours into data.',
+      { value: id },
+    );
+  }
+  const type = typeText(names.type, names.event);
+  if (retry !== undefined) retryText(retry);
+  if (comment !== undefined) checkComment(comment);
+  if (data !== undefined) {
+    const text = linesOf(typeof data === 'string' ? data : serializeData(data, serialize));
+    return { type, data: text, retry, comment };
+  }
+  if (type === undefined && retry === undefined && comment === undefined) throw emptyMessage(event);
+  // With a type alone there is an empty data line on the wire, or no listener would be called.
+  return { type, data: type === undefined ? undefined : '', retry, comment };
+}
+
+/** What clients read: the wire knows lines, not what was between them, and no half characters. */
+function linesOf(text: string): string {
+  const exact = text.toWellFormed();
+  // Looked for first: `replace()` takes 30 times as long to find nothing.
+  return exact.includes('\r') ? exact.replace(/\r\n?/g, '\n') : exact;
+}
+
+/**
  * An encoded event, cut where its id is: another id in between makes another valid event.
  *
  * @internal
@@ -125,13 +171,17 @@ export function encodeParts(event: SseEventInit, id: string | undefined, seriali
     tail += 'data: \n';
   } else if (tail === '' && fields.id === undefined) {
     // An id that the caller adds does not make an event of nothing.
-    throw new SseError(
-      'SSE_EMPTY_MESSAGE',
-      `An event needs data, a type, an id, a retry or a comment; ${show(event)} has them all undefined.`,
-      { value: event },
-    );
+    throw emptyMessage(event);
   }
   return { head, id: idLine, tail: `${tail}\n` };
+}
+
+function emptyMessage(event: SseEventInit): SseError {
+  return new SseError(
+    'SSE_EMPTY_MESSAGE',
+    `An event needs data, a type, an id, a retry or a comment; ${show(event)} has them all undefined.`,
+    { value: event },
+  );
 }
 
 /** Each field is read once: a getter may throw, and may answer differently the second time. */
@@ -155,9 +205,16 @@ function encodeData(data: unknown, serialize: SseSerialize): string {
   if (typeof data === 'string') {
     return encodeLines('data: ', data);
   }
+  const text = serializeData(data, serialize);
+  // Line breaks in JSON are escaped, so no scan.
+  return serialize === JSON.stringify ? `data: ${text}\n` : encodeLines('data: ', text);
+}
+
+/** Data that is not a string, as text. */
+function serializeData(data: unknown, serialize: SseSerialize): string {
   checkData(data);
   if (serialize !== JSON.stringify) {
-    return encodeLines('data: ', serialized(data, serialize));
+    return serialized(data, serialize);
   }
   if (typeof data === 'number' && !Number.isFinite(data)) {
     // JSON would say null, which is another value.
@@ -165,8 +222,8 @@ function encodeData(data: unknown, serialize: SseSerialize): string {
       value: data,
     });
   }
-  // JSON refuses a bigint, though its digits are a JSON number. Line breaks in JSON are escaped, so no scan.
-  return `data: ${typeof data === 'bigint' ? String(data) : serialized(data, serialize)}\n`;
+  // JSON refuses a bigint, though its digits are a JSON number.
+  return typeof data === 'bigint' ? String(data) : serialized(data, serialize);
 }
 
 function serialized(data: unknown, serialize: SseSerialize): string {

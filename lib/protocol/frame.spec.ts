@@ -6,6 +6,19 @@ describe('Frame', () => {
     expect([text, byteLength]).toEqual(['event: t\nid: 1\ndata: é\n\n', 25]);
   });
 
+  it('is read once for all who look at it, and none of them can change it for the others', () => {
+    const frame = Frame.of({ type: 't', comment: 'data: no', data: 'a\nb' }, 'p-1');
+    expect(frame.event).toEqual({ id: 'p-1', type: 't', data: 'a\nb' });
+    expect(frame.event).toBe(frame.event);
+    expect(Object.isFrozen(frame.event)).toBe(true);
+  });
+
+  it('is read anew for whoever wants it for himself', () => {
+    const frame = Frame.of({ data: 'd' }, 'p-1');
+    expect(frame.read()).toEqual({ id: 'p-1', type: undefined, data: 'd' });
+    expect(frame.read()).not.toBe(frame.read());
+  });
+
   it('fails when it is made, and not when it is written', () => {
     expect(() => Frame.of({ data: { n: 1n } })).toThrow(expect.objectContaining({ code: 'SSE_UNSERIALIZABLE_DATA' }));
     expect(() => Frame.of({ type: 'a\nb' })).toThrow(expect.objectContaining({ code: 'SSE_INVALID_TYPE' }));

@@ -1,5 +1,6 @@
 import { encodeParts, type SseSerialize } from './encoder.js';
 import type { SseEventInit } from './sse-event.js';
+import type { SseStoredEvent } from './sse-stored-event.js';
 
 /**
  * An event encoded once, shared by every connection it goes to.
@@ -20,6 +21,7 @@ export class Frame {
   /** Where the `id` line starts in the text, and how long it is: zero if there is none. */
   readonly #idStart: number;
   readonly #idLength: number;
+  #event: SseStoredEvent | undefined = undefined;
 
   private constructor(head: string, id: string, tail: string) {
     this.text = head + id + tail;
@@ -39,6 +41,24 @@ export class Frame {
   static of(event: SseEventInit, id?: string, serialize: SseSerialize = JSON.stringify): Frame {
     const parts = encodeParts(event, id, serialize);
     return new Frame(parts.head, parts.id, parts.tail);
+  }
+
+  /** The event as filters and keys see it: read from the text when it is first asked for, and the same for all who ask. */
+  get event(): SseStoredEvent {
+    return (this.#event ??= Object.freeze(this.read()));
+  }
+
+  /** The event, read from the text: for the caller alone. */
+  read(): SseStoredEvent {
+    const { text } = this;
+    const id = text.slice(this.#idStart + 'id: '.length, this.#idStart + this.#idLength - 1);
+    let type: string | undefined;
+    let data: string | undefined;
+    for (const line of text.split('\n')) {
+      if (line.startsWith('data: ')) data = data === undefined ? line.slice(6) : `${data}\n${line.slice(6)}`;
+      else if (line.startsWith('event: ')) type = line.slice(7);
+    }
+    return { id, type, data };
   }
 
   /**

@@ -1,10 +1,7 @@
+import { retryDelay } from '../protocol/retry-delay.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
 import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
-
-/** At most so long between two attempts, in milliseconds: clients wait. As much again at random, so that nodes spread. */
-const LAST_RETRY_MS = 1_000;
-const FIRST_RETRY_MS = 50;
 
 /**
  * Makes clients like the one in the options. The package is loaded when a client is made from a url, not before:
@@ -28,8 +25,8 @@ export function connectionMaker(
       url,
       socket: {
         connectTimeout: publishTimeoutMs,
-        reconnectStrategy: (attempts: number) =>
-          Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2),
+        // Half of it at random, so that nodes spread.
+        reconnectStrategy: (attempts: number) => retryDelay(attempts) * (0.5 + Math.random() / 2),
       },
     }) as SingleClient;
   };

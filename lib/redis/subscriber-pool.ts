@@ -1,3 +1,4 @@
+import { retryDelay } from '../protocol/retry-delay.js';
 import type { CommandLink } from './command-link.js';
 import { hashSlot } from './hash-slot.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
@@ -10,9 +11,6 @@ export interface KeyListener {
   subscribed(): void;
 }
 
-/** Between two attempts, in milliseconds: doubled each time, with as much again at random, so that nodes do not come at once. */
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 1_000;
 /** Commands that one attempt may cost. */
 const MAX_PROBES = 100;
 
@@ -136,7 +134,8 @@ export class SubscriberPool {
   /** Looks for homes again, after a while. */
   private again(): void {
     if (this.retry || this.isClosed) return;
-    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.attempts++, 10));
+    // With as much again at random, so that nodes do not come at once.
+    const delay = retryDelay(this.attempts++);
     this.retry = setTimeout(
       () => {
         this.retry = undefined;

@@ -1,9 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
+import { retryDelay } from '../protocol/retry-delay.js';
 import { SseError } from '../protocol/sse-error.js';
-
-/** Between two tries while the store is away, in milliseconds: doubled each time, with as much again at random. */
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 1_000;
 
 /** How many go on when one has got its answer: twice as many each time, and never all at once. */
 const WAKES = 2;
@@ -88,7 +85,7 @@ export class StoreReader {
   /** As long as somebody waits, one asks now and then. */
   private askLater(): void {
     if (this.timer) return;
-    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 10));
+    const delay = retryDelay(this.failures);
     this.timer = setTimeout(
       () => {
         this.rest();

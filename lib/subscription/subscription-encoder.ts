@@ -5,7 +5,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import { isThenable } from '../source/thenable.js';
 import type { ChannelCursor } from '../replay/channel-cursor.js';
 import { formatVector } from '../channel/position-vector.js';
-import { readFrame, type SseStoredEvent } from '../channel/stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
 /** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
 const EXCLUDED_EVENTS = 100;
@@ -32,7 +32,7 @@ export class SubscriptionEncoder {
   /** An event of a channel, or nothing where the filter leaves it out. Moves the cursor. */
   encode(cursor: ChannelCursor, frame: Frame, position: string): string {
     cursor.position = position;
-    if (this.isExcluded(frame, position)) {
+    if (this.isExcluded(frame)) {
       if (++this.excluded < EXCLUDED_EVENTS) return '';
       this.excluded = 0;
       return encodeEventWithId({ id: 0 }, this.id);
@@ -47,10 +47,10 @@ export class SubscriptionEncoder {
     return id === '' ? encodeEvent(event) : encodeEventWithId(event, id);
   }
 
-  private isExcluded(frame: Frame, position: string): boolean {
+  private isExcluded(frame: Frame): boolean {
     const { filter } = this;
     if (!filter) return false;
-    const event = readFrame(frame, position);
+    const { event } = frame;
     // An end and a comment are no events: there is nothing in them that a filter could look at.
     if (event.type === undefined && event.data === undefined) return false;
     const isWanted: unknown = filter(event);

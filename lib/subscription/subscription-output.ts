@@ -8,7 +8,7 @@ import type { ChannelCursor } from '../replay/channel-cursor.js';
 import type { ReplayPace } from '../replay/replay-pace.js';
 import type { SnapshotLoad } from '../replay/snapshot-loads.js';
 import type { StorePage } from '../replay/store-pages.js';
-import type { SseStoredEvent } from '../channel/stored-event.js';
+import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
 /** How many events a filter is asked about before the time is looked at. */
 const FILTERED_AT_ONCE = 32;
