@@ -1,11 +1,17 @@
 import 'reflect-metadata';
 import { Controller, Module, type INestApplication, type Type } from '@nestjs/common';
 import type { AddressInfo, Server } from 'node:net';
-import { Sse, SseBroadcaster, SseModule, SseStream } from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseConnections, SseModule, SseStream } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { controllerOf, run } from '../support/paper-app.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 
+interface Balancer {
+  closeOld(maxAgeMs?: number): void;
+}
+interface Doorkeeper {
+  enter(user: { id: string }, room: string): Promise<void>;
+}
 interface Bouncer {
   ban(user: { id: string }): Promise<void>;
 }
@@ -147,6 +153,31 @@ describe('the code of the papers', () => {
     const answer = await (await open(running, `/answers/${id}`)).rest();
     expect(answer.map(({ data }) => data).filter(Boolean)).toEqual(['{"text":"Hel"}', '{"text":"lo"}']);
     expect((await open(running, '/answers/other')).status).toBe(204);
+  });
+
+  it('CHANNELS.md: rooms that a stream and a user enter', async () => {
+    await serve(controllerOf('docs/CHANNELS.md', 'async rooms('));
+    const client = await open(running!, '/rooms');
+    const broadcaster = running!.app.get(SseBroadcaster);
+    const { Example } = run('docs/CHANNELS.md', 'async rooms(') as { Example: { prototype: Doorkeeper } };
+    await Example.prototype.enter.call({ broadcaster }, { id: 'ann' }, 'room.7');
+    for (const channel of ['user.ann', 'lobby', 'room.7']) await broadcaster.publish(channel, { data: channel });
+    // Sorted: there is no order between channels.
+    expect((await client.events(3)).map(({ data }) => data).sort()).toEqual(['lobby', 'room.7', 'user.ann']);
+    client.leave();
+  });
+
+  it('PROXIES.md: old connections are closed', async () => {
+    await serve(controllerOf('docs/CHANNELS.md', 'async rooms('));
+    const client = await open(running!, '/rooms');
+    const connections = running!.app.get(SseConnections);
+    const { Balance } = run('docs/PROXIES.md', 'class Balance') as { Balance: new (all: SseConnections) => Balancer };
+    const [connection] = connections;
+    new Balance(connections).closeOld();
+    expect(connections.size).toBe(1);
+    new Balance(connections).closeOld(-1);
+    expect(await connection!.closed).toMatchObject({ code: 'lifetime_over' });
+    await client.rest();
   });
 
   it('SECURITY.md: a user has five streams, and none when banned', async () => {
