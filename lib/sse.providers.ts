@@ -1,12 +1,14 @@
-import { Logger, type Provider } from '@nestjs/common';
+import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
 import { SseBroadcaster } from './broadcaster/sse-broadcaster.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
+import { Observers } from './connection/observers.js';
 import { SseConnections } from './connection/sse-connections.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
+import { LogListener } from './observability/log-listener.js';
 import { SseError } from './protocol/sse-error.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
 
@@ -14,8 +16,6 @@ import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './s
 export const MODULE_OPTIONS = Symbol.for('nestjs-event-stream.module-options');
 
 const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
-
-const logger = new Logger('SseModule');
 
 /** Everything that an application has one of, made here and nowhere else. */
 export const PROVIDERS: Provider[] = [
@@ -27,7 +27,12 @@ export const PROVIDERS: Provider[] = [
     },
     inject: [MODULE_OPTIONS, ModulesContainer],
   },
-  { provide: ConnectionRegistry, useFactory: () => new ConnectionRegistry((error) => logger.error(error)) },
+  { provide: Observers, useFactory: () => new Observers(new LogListener()) },
+  {
+    provide: ConnectionRegistry,
+    useFactory: (observers: Observers) => new ConnectionRegistry(observers),
+    inject: [Observers],
+  },
   {
     provide: StreamRoutes,
     useFactory: (registry: ConnectionRegistry, { stream }: ResolvedOptions) => new StreamRoutes(registry, stream),
@@ -40,8 +45,8 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: SsePingService,
-    useFactory: (registry: ConnectionRegistry) => new SsePingService(registry),
-    inject: [ConnectionRegistry],
+    useFactory: (registry: ConnectionRegistry, observers: Observers) => new SsePingService(registry, observers),
+    inject: [ConnectionRegistry, Observers],
   },
   {
     provide: SseBroadcaster,
@@ -51,7 +56,7 @@ export const PROVIDERS: Provider[] = [
         serialize: stream.serialize,
         errorEvent: stream.errorEvent,
         as: stream.as,
-        report: (error) => logger.error(error),
+        report: (error) => registry.observer.failed(error),
       }),
     inject: [ConnectionRegistry, RESOLVED_OPTIONS],
   },

@@ -4,6 +4,8 @@ import type { Connection, ConnectionHost } from './connection.js';
 import { Draining } from './draining.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { Http2Sessions } from './http2-sessions.js';
+import type { Observer } from './observer.js';
+import { Observers } from './observers.js';
 import type { Outgoing } from './outgoing.js';
 import { TurnCounter } from './turn-counter.js';
 import { WriteStallWatch } from './write-stall-watch.js';
@@ -19,27 +21,33 @@ export class ConnectionRegistry implements ConnectionHost {
   openedTotal = 0;
   /** The number of the connection that arrived last. */
   last = 0;
-  droppedTotal = 0;
 
-  /** Told of each connection whose headers were sent. */
-  onOpen: ((connection: Connection) => void) | undefined;
-  /** Told of each of them after that: it may end the connection. */
+  /** Told of each connection that sends its headers: it may end the connection. */
   onCommit: ((connection: Connection) => void) | undefined;
 
   readonly draining = new Draining();
-  readonly sessions = new Http2Sessions((error) => this.report(error));
+  readonly sessions = new Http2Sessions((error) => this.observer.failed(error));
 
   private readonly turns = new TurnCounter();
   private readonly unflushed = new EndOfTurn<Outgoing>((outgoing, error) => this.broken(outgoing, error));
   private readonly stalls = new WriteStallWatch((outgoing, reason) => this.endSafely(outgoing, reason));
+  /** Events that were dropped for connections that are over. */
+  private droppedBefore = 0;
   private readonly prefix = randomBytes(6).toString('hex');
   private emptied: (() => void) | undefined;
 
-  /** @param report told of what one connection throws, which is no reason to stop the others */
-  constructor(private readonly report: (error: unknown) => void) {}
+  /** @param observer also told of what one connection throws, which is no reason to stop the others */
+  constructor(readonly observer: Observer = new Observers()) {}
 
   get turn(): number {
     return this.turns.current;
+  }
+
+  /** Events that overflow policies have dropped. */
+  get droppedTotal(): number {
+    let total = this.droppedBefore;
+    for (const { eventsDropped } of this.all) total += eventsDropped;
+    return total;
   }
 
   add(connection: Connection): number {
@@ -47,10 +55,14 @@ export class ConnectionRegistry implements ConnectionHost {
     return ++this.last;
   }
 
-  remove(connection: Connection, { code }: SseCloseReason): void {
+  remove(connection: Connection, reason: SseCloseReason): void {
+    const { code } = reason;
     this.all.delete(connection);
     this.stalls.delete(connection);
     this.closedBy.set(code, (this.closedBy.get(code) ?? 0) + 1);
+    this.droppedBefore += connection.eventsDropped;
+    if (connection.openedAt === undefined) this.observer.refused(connection.route, code);
+    else this.observer.closed(connection, reason);
     if (this.all.size === 0) this.emptied?.();
   }
 
@@ -68,7 +80,7 @@ export class ConnectionRegistry implements ConnectionHost {
 
   opened(connection: Connection): void {
     this.openedTotal++;
-    this.tell(this.onOpen, connection);
+    this.observer.opened(connection);
   }
 
   committed(connection: Connection): void {
@@ -76,17 +88,13 @@ export class ConnectionRegistry implements ConnectionHost {
   }
 
   broken(outgoing: Outgoing, error: unknown): void {
-    this.report(error);
+    this.observer.failed(error);
     this.endSafely(outgoing, closeReason('client_left', 'writing to the client failed', error));
   }
 
   /** Does `action` to each connection that there is now. What one throws is reported, and the others have their turn. */
   each(action: (connection: Connection) => void): void {
     for (const connection of [...this.all]) this.tell(action, connection);
-  }
-
-  dropped(events: number): void {
-    this.droppedTotal += events;
   }
 
   /** Resolves when no connection is left, or after `withinMs`. */
@@ -107,7 +115,7 @@ export class ConnectionRegistry implements ConnectionHost {
     try {
       outgoing.end(reason);
     } catch (error) {
-      this.report(error);
+      this.observer.failed(error);
     }
   }
 
@@ -115,7 +123,7 @@ export class ConnectionRegistry implements ConnectionHost {
     try {
       listener?.(connection);
     } catch (error) {
-      this.report(error);
+      this.observer.failed(error);
     }
   }
 }

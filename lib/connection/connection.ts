@@ -5,6 +5,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
 import type { ConnectionOptions } from './connection-options.js';
 import type { Feed } from './feed.js';
+import type { Observer } from './observer.js';
 import type { Opening } from './opening.js';
 import { ENDED_ELSEWHERE, Outgoing, type ConnectionState, type OutgoingHost } from './outgoing.js';
 import type { SseCloseOptions, SseContext, SseRequest } from './sse-connection.js';
@@ -60,6 +61,7 @@ export class Connection extends Outgoing {
     host: ConnectionHost,
     readonly request: SseRequest,
     readonly lastEventId: string | undefined,
+    readonly route: string,
     options: ConnectionOptions,
   ) {
     super(host, options);
@@ -68,6 +70,10 @@ export class Connection extends Outgoing {
 
   get id(): string {
     return this.host.idOf(this.number);
+  }
+
+  get observer(): Observer {
+    return this.host.observer;
   }
 
   get signal(): AbortSignal {
@@ -170,7 +176,6 @@ export class Connection extends Outgoing {
     if (this.state !== 'opening' || !opening) return;
     const writer = opening.commit();
     this.state = 'open';
-    this.openedAt = Date.now();
     if (writer instanceof Promise) {
       this.waitFor(writer, opening);
     } else {
@@ -180,9 +185,9 @@ export class Connection extends Outgoing {
     this.lastWriteAt = performance.now();
     // First of all: nothing that is told of the opening may keep the headers back.
     this.host.flushLater(this);
-    this.host.opened(this);
     const { retryMs } = this.options;
     if (retryMs !== false) this.write(encodeInit({ retry: retryMs }));
+    if (!(writer instanceof Promise)) this.opened();
     this.host.committed(this);
   }
 
@@ -266,14 +271,26 @@ export class Connection extends Outgoing {
     return this.reason?.code === 'server_closing';
   }
 
+  /** Whether it is not over. */
+  private get isThere(): boolean {
+    return this.state !== 'closed';
+  }
+
+  private opened(): void {
+    this.openedAt = Date.now();
+    this.host.opened(this);
+  }
+
   private waitFor(pending: Promise<Writer>, opening: Opening): void {
     this.hold();
     void pending.then(
       // The client may have gone meanwhile, or have been given up.
       (writer) => {
         this.opening = undefined;
-        if (this.state === 'closed') writer.destroy();
-        else this.begin(writer);
+        // Who is told of it may end it.
+        if (this.isThere) this.opened();
+        if (this.isThere) this.begin(writer);
+        else writer.destroy();
       },
       (error: unknown) => {
         const reason = closeReason('source_failed', undefined, error);
@@ -331,6 +348,8 @@ export class Connection extends Outgoing {
   }
 
   private finish(reason: SseCloseReason, destroy: boolean): void {
+    // Who is told that it ends may have cut it off meanwhile.
+    if (this.state === 'closed') return;
     this.state = 'closed';
     this.reason = reason;
     this.farewell = undefined;

@@ -24,6 +24,8 @@ const COMPACT_AT = 1_024;
  * @internal
  */
 export class Outbox {
+  /** Whether it has dropped something, and somebody was told. */
+  hasDropped = false;
   private waiting: (Waiting | undefined)[] = [];
   private head = 0;
   private byKey: Map<string | number, number> | undefined;

@@ -2,6 +2,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
 import { closeReason, type SseCloseReason } from './close-reason.js';
 import type { ConnectionOptions } from './connection-options.js';
+import type { Observer } from './observer.js';
 import { Outbox } from './outbox.js';
 import { SseConnection } from './sse-connection.js';
 import type { Writer, WriteResult } from './writer.js';
@@ -21,14 +22,13 @@ export type ConnectionState = 'opening' | 'open' | 'closing' | 'closed';
 export interface OutgoingHost {
   /** Another number in each turn of the event loop. */
   readonly turn: number;
+  readonly observer: Observer;
   /** Calls `outgoing.flush()` at the end of this turn. */
   flushLater(outgoing: Outgoing): void;
   /** Looks after bytes that the kernel did not take at once. */
   watch(outgoing: Outgoing): void;
   /** Ends a connection that throws while bytes are written to it, and tells of it. Never throws. */
   broken(outgoing: Outgoing, error: unknown): void;
-  /** Counts events that an overflow policy dropped. */
-  dropped(events: number): void;
 }
 
 /** Text is handed to the socket at the end of the turn, or as soon as there is this much of it: a socket's own mark. */
@@ -108,14 +108,19 @@ export abstract class Outgoing extends SseConnection {
       this.write(text);
       return true;
     }
-    const outcome = this.waiting.add(text, event, this.host.turn);
+    const { waiting } = this;
+    const outcome = waiting.add(text, event, this.host.turn);
     if (outcome === 'overflow') {
       this.end(closeReason('slow_client'));
       return false;
     }
+    if (outcome === 0) return true;
     this.eventsDropped += outcome;
-    this.host.dropped(outcome);
-    return outcome === 0 || this.options.buffer.overflow !== 'dropNewest';
+    if (!waiting.hasDropped) {
+      waiting.hasDropped = true;
+      this.host.observer.dropped(this);
+    }
+    return this.options.buffer.overflow !== 'dropNewest';
   }
 
   /**

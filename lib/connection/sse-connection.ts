@@ -43,6 +43,8 @@ export interface SseRequest {}
 export abstract class SseConnection {
   /** Unique among all connections of all processes. */
   abstract readonly id: string;
+  /** The pattern of its route, as the platform has it, e.g. `/orders/:id/feed`: what to tell streams apart by in logs and metrics. */
+  abstract readonly route: string;
   /** What the client sent as `Last-Event-ID` (or the query parameter in its place), if anything. */
   abstract readonly lastEventId: string | undefined;
   /** Aborted when the connection ends or must soon end. Its `reason` is the `SseCloseReason`. */

@@ -11,10 +11,19 @@ import { headerOf, type RawRequest, type RawResponse } from './node-messages.js'
 /** What is needed of a Fastify reply; an Express response is Node's own. */
 interface HijackableReply {
   readonly raw: RawResponse;
-  readonly request: { readonly raw: RawRequest; readonly query?: unknown };
+  readonly request: {
+    readonly raw: RawRequest;
+    readonly query?: unknown;
+    readonly routeOptions?: { readonly url?: string };
+  };
   statusCode: number;
   getHeaders(): Record<string, number | string | string[] | undefined>;
   hijack(): unknown;
+}
+
+/** What is needed of an Express request. */
+interface RoutedRequest {
+  readonly route?: { readonly path?: string | RegExp };
 }
 
 /**
@@ -44,6 +53,12 @@ export class PlatformReply {
   /** The request as the platform hands it to handlers. */
   get request(): { readonly query?: unknown } {
     return this.reply ? this.reply.request : (this.req as { readonly query?: unknown });
+  }
+
+  /** The pattern of the route, as it is registered with the platform. */
+  get route(): string {
+    const { reply, request } = this;
+    return String((reply ? reply.request.routeOptions?.url : (request as RoutedRequest).route?.path) ?? '');
   }
 
   /** What the client says it received last. */

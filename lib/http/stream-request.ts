@@ -58,7 +58,7 @@ export class StreamRequest implements Opening, TakenRequest {
     protected readonly route: StreamRoute,
   ) {
     const { req, res } = reply;
-    this.connection = new Connection(registry, reply.request, reply.lastEventId, route.options);
+    this.connection = new Connection(registry, reply.request, reply.lastEventId, reply.route, route.options);
     this.connection.prepare(this);
     watchClose(registry, res, this.connection);
     if (isGone(req, res)) this.connection.end(closeReason('client_left'));

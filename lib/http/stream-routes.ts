@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { InterceptedRequest } from './intercepted-request.js';
@@ -21,7 +20,6 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
   contextKey: symbol | undefined;
 
   private readonly routes = new WeakMap<object, StreamRoute>();
-  private readonly logger = new Logger('SseModule');
 
   constructor(
     private readonly registry: ConnectionRegistry,
@@ -43,7 +41,7 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
       route = {
         options: resolveStreamOptions(this.options, options),
         isRedirect: Reflect.hasMetadata(NEST_METADATA.redirect, handler),
-        report: (error) => this.logger.error(error),
+        report: (error) => this.registry.observer.failed(error),
       };
       this.routes.set(handler, route);
     }

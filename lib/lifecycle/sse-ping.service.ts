@@ -1,6 +1,8 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
+import type { Observer } from '../connection/observer.js';
+import type { Observers } from '../connection/observers.js';
 import type { SsePingOptions } from '../connection/connection-options.js';
 import { LookTimer } from '../connection/look-timer.js';
 
@@ -18,23 +20,26 @@ const LOOKS_PER_INTERVAL = 8;
  */
 @Injectable()
 export class SsePingService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('SseModule');
+  private readonly listener: Partial<Observer> = { opened: (connection) => this.opened(connection as Connection) };
   private readonly timer = new LookTimer(() => this.look());
 
   /** How many pings were sent since the application started. */
   sent = 0;
 
   /** @internal */
-  constructor(private readonly registry: ConnectionRegistry) {}
+  constructor(
+    private readonly registry: ConnectionRegistry,
+    private readonly observers: Observers,
+  ) {}
 
   /** @internal */
   onApplicationBootstrap(): void {
-    this.registry.onOpen = (connection) => this.opened(connection);
+    this.observers.add(this.listener);
   }
 
   /** @internal */
   onApplicationShutdown(): void {
-    this.registry.onOpen = undefined;
+    this.observers.remove(this.listener);
     this.timer.stop();
   }
 
@@ -63,7 +68,7 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
         return;
       }
     } catch (error) {
-      this.logger.error(error);
+      this.registry.observer.failed(error);
     }
     connection.comment('');
   }

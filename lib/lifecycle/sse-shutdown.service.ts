@@ -1,4 +1,4 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import type { SseBroadcaster } from '../broadcaster/sse-broadcaster.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
@@ -18,7 +18,6 @@ import type { SseShutdownOptions } from './shutdown-options.js';
  */
 @Injectable()
 export class SseShutdownService implements BeforeApplicationShutdown, OnApplicationShutdown {
-  private readonly logger = new Logger('SseModule');
   private running: Promise<void> | undefined;
 
   /** @internal */
@@ -92,7 +91,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     try {
       return encodeEvent(toEventInit(farewell()), { serialize: connection.options.serialize });
     } catch (error) {
-      this.logger.error(error);
+      this.registry.observer.failed(error);
       return '';
     }
   }

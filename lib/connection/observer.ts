@@ -1,0 +1,62 @@
+import type { SseGapReason } from '../protocol/gap-reason.js';
+import type { SseCloseCode, SseCloseReason } from './close-reason.js';
+import type { SseConnection } from './sse-connection.js';
+
+/**
+ * Why a request got no stream: a close code, or `too_many_waiting` when too many wait for their turn on its socket.
+ *
+ * | code | what the client got |
+ * |---|---|
+ * | `server_closing` | the word to come back: the application closes |
+ * | `too_many_waiting` | 503 |
+ * | `source_failed` | the status of the error, by the exception filters |
+ * | `source_completed` | 204, JSON, headers alone for HEAD, or what the handler has answered by itself |
+ * | `client_left` | nothing: it left before |
+ * | any other | the word to come back: the application closed it before its headers were sent |
+ */
+export type RefusalCode = SseCloseCode | 'too_many_waiting';
+
+/**
+ * Is told what happens in an application: what logs, metrics, pings, hooks and inspectors listen to.
+ *
+ * Each fact is told once, at the moment at which it is one, by whoever makes it one. Of each request it is told either that it
+ * was refused, or that it was opened and, later, that it was closed.
+ *
+ * Whoever listens returns soon, since the stream waits. It may throw, and may end the connection that it is told of: nothing else
+ * breaks by that (see `Observers`). Nothing is told for each event that is delivered: what is counted then are plain fields
+ * (`SseConnection.eventsSent`, `bytesSent`, `eventsDropped`), to be summed when somebody wants to know.
+ *
+ * @internal
+ */
+export interface Observer {
+  /** The headers of its stream were sent. */
+  opened(connection: SseConnection): void;
+  /** A stream that was opened is over: its last byte is gone, or its client is. */
+  closed(connection: SseConnection, reason: SseCloseReason): void;
+  /**
+   * A request for a stream is over, and no stream was opened.
+   *
+   * @param route its pattern, as `SseConnection.route`
+   */
+  refused(route: string, code: RefusalCode): void;
+  /** Events are being dropped by the overflow policy. Told with the first one, and not again until the client has read all. */
+  dropped(connection: SseConnection): void;
+  /** A client is told that events are missing for it, in these channels. */
+  gap(connection: SseConnection, channels: readonly string[], reason: SseGapReason): void;
+  /**
+   * A client has what was published to its channels before it came, as far as it asked for it.
+   *
+   * @param events how many were sent for that; at least one
+   */
+  replayed(connection: SseConnection, events: number): void;
+  /** An event was published on this node, and stored. Not told again for a publish key that was known. */
+  published(channel: string): void;
+  /**
+   * The backplane can be reached no more, or again. It counts as reachable at first.
+   *
+   * @param error why not, as far as that is known
+   */
+  backplaneChanged(isUp: boolean, error?: unknown): void;
+  /** Something was thrown that nobody else is told of, e.g. by a source after its headers were sent, or by a hook. */
+  failed(error: unknown): void;
+}
