@@ -13,7 +13,7 @@ const longSpecs = [
   'test/browser/',
   'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
   'test/e2e/(pipelining|retention)\\.',
-  'test/hardening/(backpressure|delivery|ends|leaks|replays|shutdown)\\.',
+  'test/hardening/(backpressure|bursts|delivery|ends|leaks|replays|shutdown)\\.',
   'test/package/api-report\\.',
   'test/redis/(cluster-.+|connections|faults|leases|nodes|reads|rollback|silence-check|unreadable)\\.',
 ];
