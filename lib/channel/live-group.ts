@@ -123,8 +123,7 @@ export class LiveGroup implements ReadersAtHead {
     const text = this.textBetween(before, after);
     this.isFlushing = true;
     try {
-      if (readers.length === 1) this.writeOne(text, events, before, after);
-      else this.writeAll(new WireText(text), events, before, after);
+      this.write(readers.length === 1 ? text : new WireText(text), events, before, after);
     } finally {
       this.isFlushing = false;
       this.cursors = after;
@@ -133,7 +132,8 @@ export class LiveGroup implements ReadersAtHead {
     this.closeIfEmpty();
   }
 
-  private writeAll(shared: WireText, events: number, before: readonly number[], after: readonly number[]): void {
+  /** @param text a string for a single reader: its socket encodes that while it writes, and a buffer would be work for nothing */
+  private write(text: string | WireText, events: number, before: readonly number[], after: readonly number[]): void {
     const { readers } = this;
     const now = performance.now();
     for (let i = 0, count = readers.length; i < count; i++) {
@@ -145,25 +145,15 @@ export class LiveGroup implements ReadersAtHead {
           const { connection } = reader;
           // Something else of its own, a ping or a `send()`, may have filled the socket.
           const hadRoom = connection.isWritable;
-          if (hadRoom) connection.writeShared(shared, events, now);
+          if (hadRoom) {
+            if (typeof text === 'string') connection.writeOwn(text, events);
+            else connection.writeShared(text, events, now);
+          }
           if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
         }
       } catch (error) {
         this.fail(readers[i], error);
       }
-    }
-  }
-
-  /** The socket encodes a string while it writes: a buffer for a single reader would be work for nothing. */
-  private writeOne(text: string, events: number, before: readonly number[], after: readonly number[]): void {
-    const reader = this.readers[0]!;
-    const { connection } = reader;
-    const hadRoom = connection.isWritable;
-    try {
-      if (hadRoom) connection.writeOwn(text, events);
-      if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
-    } catch (error) {
-      this.fail(reader, error);
     }
   }
 
