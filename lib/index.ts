@@ -28,7 +28,7 @@ export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest }
 export { SseConnections } from './connection/sse-connections.js';
 export type { SseDecorator, SseHandlerAnswer } from './http/sse-handler-answer.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
-export type { SseErrorEventFactory, SseRouteOptions } from './http/route-options.js';
+export type { SseRouteOptions } from './http/route-options.js';
 export { SseClient } from './http/sse-client.decorator.js';
 export { SseResponse, type SseJsonAnswer, type SseResponseOptions } from './http/sse-response.js';
 export { SseSignal } from './http/sse-signal.decorator.js';
@@ -37,6 +37,7 @@ export type { SseShutdownOptions } from './lifecycle/shutdown-options.js';
 export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 export { encodeComment, encodeEvent, type SseEncodeOptions, type SseSerialize } from './protocol/encoder.js';
+export type { SseErrorEventFactory } from './protocol/error-event.js';
 export type { SseDecodedEvent } from './protocol/event-decoder.js';
 export type { SseHeaders } from './protocol/headers.js';
 export type { SseHistoryOptions } from './protocol/history-limits.js';

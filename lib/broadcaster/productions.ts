@@ -3,12 +3,12 @@ import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { KEPT_WHOLE } from '../backplane/kept-whole.js';
+import { errorEventOf, type SseErrorEventFactory } from '../protocol/error-event.js';
 import { functionOption, integerOption, oneOf } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
-import type { SseEventInit } from '../protocol/sse-event.js';
 import { toSource } from '../source/to-source.js';
 import type { ChannelSettings } from '../channel/channel-options.js';
 import { retryWhileUnavailable } from './retry-while-unavailable.js';
@@ -30,7 +30,7 @@ export interface SseProduceOptions {
    *
    * @default that of the module
    */
-  errorEvent?: (error: unknown, isText: boolean) => SseEventInit | null;
+  errorEvent?: SseErrorEventFactory;
 }
 
 const MAX_BYTES = 16_777_216;
@@ -42,7 +42,7 @@ const END_WITHIN_MS = 60_000;
 export interface ProductionsOptions {
   readonly settingsOf: (name: string) => ChannelSettings;
   readonly serialize: SseSerialize;
-  readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
+  readonly errorEvent: SseErrorEventFactory;
   readonly as: SseValuesAs;
   readonly report: (error: unknown) => void;
   readonly store: (name: string, event: SseBackplaneEvent, key?: string) => string | Promise<string>;
@@ -192,14 +192,7 @@ export class Productions {
     isText: boolean,
   ): SseBackplaneEvent | undefined {
     const { serialize, report } = this.options;
-    try {
-      const event = errorEvent(error, isText);
-      return event === null ? undefined : toStored(event, serialize);
-    } catch (broken) {
-      // The end must follow all the same.
-      report(broken);
-      return undefined;
-    }
+    return errorEventOf(errorEvent, error, isText, (event) => toStored(event, serialize), report);
   }
 }
 

@@ -3,10 +3,10 @@ import { isIdempotent } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
+import type { SseErrorEventFactory } from '../protocol/error-event.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { toEventInit, type SseValuesAs } from '../protocol/sse-event-like.js';
-import type { SseEventInit } from '../protocol/sse-event.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelOptions } from '../channel/channel-options.js';
 import { ChannelSet } from '../channel/channel-set.js';
@@ -63,7 +63,7 @@ export interface SseHistoryQuery {
 export interface BroadcasterOptions {
   readonly channels: ChannelOptions;
   readonly serialize: SseSerialize;
-  readonly errorEvent: (error: unknown, isText: boolean) => SseEventInit | null;
+  readonly errorEvent: SseErrorEventFactory;
   /** What the values of productions are. */
   readonly as: SseValuesAs;
   readonly report: (error: unknown) => void;

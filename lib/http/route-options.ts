@@ -7,16 +7,10 @@ import {
   type SseConnectionOptions,
 } from '../connection/connection-options.js';
 import { functionOption, invalidOption, invalidSecret, objectOption, oneOf } from '../protocol/check-option.js';
+import type { SseErrorEventFactory } from '../protocol/error-event.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
 import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
-
-/**
- * Makes the event that tells a client of a failure. `null`: no event, the stream just ends.
- *
- * `isText` is true when the stream has sent only strings so far. Its client does not expect JSON then.
- */
-export type SseErrorEventFactory = (error: unknown, isText: boolean) => SseEventInit | null;
 
 /** What can be set for the module, for a route and for one answer. */
 export interface SseStreamOptions extends SseConnectionOptions {

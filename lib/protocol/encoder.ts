@@ -1,6 +1,6 @@
 /// <reference lib="es2024.string" />
 import { checkComment, checkData, checkKeys, checkShape, idText, retryText, typeText } from './event-fields.js';
-import { checkLineEnding, lineEndingEncoding, type LineEnding } from './line-ending.js';
+import { checkLineEnding, type LineEnding, withLineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
 import { kindOf, show } from './show.js';
 import { SseError } from './sse-error.js';
@@ -46,7 +46,7 @@ export function encodeEvent(event: SseEventInit, { lineEnding = '\n', serialize 
   const text = encodeInit(event, serialize);
   // Not before: of what cannot be read at all, that is to be said.
   checkKeys(event);
-  return lineEndingEncoding(lineEnding).encode(text);
+  return withLineEnding(text, lineEnding);
 }
 
 /**
@@ -68,7 +68,7 @@ export function encodeInit(event: SseEventInit, serialize: SseSerialize = JSON.s
 export function encodeComment(text: string, { lineEnding = '\n' }: Pick<SseEncodeOptions, 'lineEnding'> = {}): string {
   checkLineEnding(lineEnding);
   checkComment(text);
-  return lineEndingEncoding(lineEnding).encode(`${encodeLines(': ', text)}\n`);
+  return withLineEnding(`${encodeLines(': ', text)}\n`, lineEnding);
 }
 
 /**

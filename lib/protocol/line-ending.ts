@@ -25,13 +25,21 @@ export function checkLineEnding(value: unknown): asserts value is LineEnding {
   }
 }
 
-/** Events as the encoder makes them, with lines that end in another way. */
+/**
+ * Events as the encoder makes them, with lines that end in this way.
+ *
+ * @internal
+ */
+export function withLineEnding(text: string, lineEnding: LineEnding): string {
+  // Only line ends are a `\n` in such a text, and it has no `\r`.
+  return lineEnding === '\n' ? text : text.replaceAll('\n', lineEnding);
+}
+
 class LineEndingEncoding implements Encoding {
   constructor(private readonly lineEnding: LineEnding) {}
 
   encode(text: string): string {
-    // Only line ends are a `\n` in such a text, and it has no `\r`.
-    return this.lineEnding === '\n' ? text : text.replaceAll('\n', this.lineEnding);
+    return withLineEnding(text, this.lineEnding);
   }
 }
 

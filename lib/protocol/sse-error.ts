@@ -33,7 +33,6 @@ export const SSE_ERROR_CODES = [
   'SSE_PRODUCER_RUNNING',
   'SSE_PRODUCTION_TOO_LARGE',
   // Channels and what stands behind them.
-  'SSE_UNKNOWN_CURSOR',
   'SSE_INVALID_CHANNEL',
   'SSE_TOO_MANY_CHANNELS',
   'SSE_BACKPLANE_UNAVAILABLE',
@@ -64,7 +63,6 @@ export const SSE_ERROR_CODES = [
  * | `SSE_CLOSED` | the queue, connection or broadcaster is closed |
  * | `SSE_PRODUCER_RUNNING` | the channel has a producer already |
  * | `SSE_PRODUCTION_TOO_LARGE` | what is produced is more than is kept of one production |
- * | `SSE_UNKNOWN_CURSOR` | a position that this channel never minted |
  * | `SSE_TOO_MANY_CHANNELS` | a channel more than `maxChannels` |
  * | `SSE_INVALID_CHANNEL` | a channel name outside the allowed form |
  * | `SSE_BACKPLANE_UNAVAILABLE` | the backplane cannot be reached |
