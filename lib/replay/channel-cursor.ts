@@ -133,13 +133,16 @@ export class ChannelCursor implements LateReader {
 
   /** Gives up what is missing. @param number where to go on instead */
   jump(number: number): void {
+    const isAhead = this.gap === 'future';
     this.gap = undefined;
     if (this.isAtBeginning) {
       this.isAtBeginning = false;
       return;
     }
     this.next = number;
-    this.position = this.channel.log.positionBefore(number);
+    // The store has lost the end that this client has. Its position does not move back: a node that has not noticed the loss
+    // would send the same events again.
+    if (!isAhead) this.position = this.channel.log.positionBefore(number);
   }
 
   private startSince(time: number | Date): void {
