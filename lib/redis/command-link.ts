@@ -1,29 +1,18 @@
 import { deadline, within } from '../following/deadline.js';
 import { destroyClient } from './destroy-client.js';
+import { commandFailure } from './command-failure.js';
 import { hashSlot } from './hash-slot.js';
 import { type ClusterClient, isCluster, type SingleClient } from './redis-client.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
 import { SseError } from '../protocol/sse-error.js';
 import { backplaneClosed } from '../following/store-error.js';
 import { redisUnavailable } from './redis-error.js';
+import { ShardHealth } from './shard-health.js';
 
 type AnyClient = SingleClient | ClusterClient;
 
-/** What an error of node-redis says of a command. */
-interface Failure {
-  readonly error: Error;
-  readonly isAnswer: boolean;
-  readonly isWrongServer: boolean;
-  readonly isUnsent: boolean;
-  /** Its own time is over. */
-  readonly isLate?: boolean;
-}
-
 /** A client that gave up, or a cluster that can not be discovered, is replaced this long after the last attempt. */
 const REPLACE_AFTER_MS = 500;
-
-/** Error answers of a server that is not the one to talk to, or not yet: the next connection may find another. */
-const WRONG_SERVER = /^(READONLY|MASTERDOWN)\b/;
 
 /** A command that has no outcome yet. */
 interface Command {
@@ -71,12 +60,7 @@ export class CommandLink {
   private trouble: unknown;
   /** Commands that no client has yet, in the order of the calls. */
   private readonly held = new Set<Command>();
-  /** When a server answered last, by its address; `''` for a single one. */
-  private readonly answeredAt = new Map<string, number>();
-  /** Shards whose connection was replaced, and that have not answered since. */
-  private readonly suspected = new Set<string>();
-  /** Connections of a cluster that were ready once. What was given to another has not been sent. */
-  private readonly wereReady = new WeakMap<SingleClient, boolean>();
+  private readonly health = new ShardHealth();
   private isClosed = false;
   private onIdle: () => void = () => undefined;
 
@@ -230,7 +214,7 @@ export class CommandLink {
     command.client = client;
     const { key, args } = command;
     const shard = isCluster(client) ? client.slots[hashSlot(key)]?.master.client : undefined;
-    const wasReady = shard === undefined || this.readiness(shard);
+    const wasReady = shard === undefined || this.health.wasReady(shard);
     // What a cluster cannot send at once it withdraws in time: that costs an AbortSignal.
     const options = { timeout: isCluster(client) ? this.options.publishTimeoutMs : undefined, typeMapping: {} };
     const sent = isCluster(client) ? client.sendCommand(key, false, args, options) : client.sendCommand(args, options);
@@ -242,24 +226,15 @@ export class CommandLink {
         command.resolve(answer);
       },
       (error: unknown) => {
-        const failure = this.explain(error);
+        const failure = commandFailure(error, this.trouble);
         if (failure.isAnswer) this.answered(client, key);
-        const isUnsent = failure.isUnsent || (!failure.isAnswer && !wasReady && !this.readiness(shard));
+        const isUnsent = failure.isUnsent || (!failure.isAnswer && !wasReady && !this.health.wasReady(shard));
         if (!client.isOpen || failure.isWrongServer) this.replace(client);
         // Its time is not over: another connection may take it.
         if (isUnsent && !failure.isLate && !command.isSettled) this.hold(command);
         else this.fail(command, failure.error);
       },
     );
-  }
-
-  /** Whether a shard's connection has ever been ready. */
-  private readiness(shard: SingleClient): boolean {
-    if (!this.wereReady.has(shard)) {
-      this.wereReady.set(shard, shard.isReady);
-      shard.on('ready', () => this.wereReady.set(shard, true));
-    }
-    return this.wereReady.get(shard)!;
   }
 
   private settle(command: Command): boolean {
@@ -292,47 +267,17 @@ export class CommandLink {
     return redisUnavailable(`no connection${within}`, 'not sent', this.trouble);
   }
 
-  private explain(error: unknown): Failure {
-    const name = error instanceof Error ? error.constructor.name : '';
-    const message = error instanceof Error ? error.message : String(error);
-    if (/Reply$|ErrorReply/.test(name) || /^[A-Z]{2,}[A-Z]* /.test(message)) {
-      // Every error of a script comes before it has stored something, except this one.
-      const outcome = message.startsWith('STORED ') ? 'stored' : 'refused';
-      const isWrongServer = WRONG_SERVER.test(message);
-      return {
-        error: redisUnavailable('an error answer', outcome, error),
-        isAnswer: true,
-        isWrongServer,
-        isUnsent: false,
-      };
-    }
-    const isLate = name === 'TimeoutError';
-    const isUnsent = isLate || name === 'ClientOfflineError' || name === 'ClientClosedError';
-    const outcome = isUnsent ? 'not sent' : 'unknown';
-    return {
-      error: redisUnavailable('the connection failed', outcome, isLate ? (this.trouble ?? error) : error),
-      isAnswer: false,
-      isWrongServer: false,
-      isUnsent,
-      isLate,
-    };
-  }
-
   private answered(client: AnyClient, key: string): void {
-    if (client !== this.#client) return;
-    const address = this.addressOf(key);
-    this.answeredAt.set(address, performance.now());
-    this.suspected.delete(address);
+    if (client === this.#client) this.health.answered(this.addressOf(key));
   }
 
   /** A command was not answered. If nothing else was since it was sent, the connection is dead. */
   private suspect(client: AnyClient, key: string, sentAt: number): void {
     const address = this.addressOf(key);
-    if (client !== this.#client || (this.answeredAt.get(address) ?? -Infinity) >= sentAt) return;
+    if (client !== this.#client || this.health.hasAnsweredSince(address, sentAt)) return;
     const shard = isCluster(client) ? client.slots[hashSlot(key)] : undefined;
     // The other shards go on. If a new connection does not help, the cluster is discovered anew: it may have changed.
-    if (!shard?.master.client || this.suspected.has(address)) return this.replace(client);
-    this.suspected.add(address);
+    if (!shard?.master.client || this.health.suspect(address)) return this.replace(client);
     const dead = shard.master.client;
     shard.master.client = undefined;
     destroyClient(dead);
@@ -346,8 +291,7 @@ export class CommandLink {
     const client = this.#client;
     this.#client = this.connected = undefined;
     this.isConnected = false;
-    this.answeredAt.clear();
-    this.suspected.clear();
+    this.health.forget();
     if (client) destroyClient(client);
     if (this.held.size > 0) void this.keepTrying();
   }
