@@ -2,6 +2,7 @@ import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import type { Observer } from '../connection/observer.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { SseErrorEventFactory } from '../protocol/error-event.js';
 import { integerOption, invalidOption } from '../protocol/check-option.js';
@@ -81,6 +82,7 @@ export class SseBroadcaster {
   private readonly memberships: Memberships;
   private readonly productions: Productions;
   private readonly admit = (feed: SubscriptionFeed): void => this.memberships.admit(feed);
+  private readonly observer: Observer;
   private isClosed = false;
 
   /** @internal */
@@ -89,12 +91,13 @@ export class SseBroadcaster {
     private readonly backplane: SseBackplane,
     private readonly options: BroadcasterOptions,
   ) {
+    this.observer = registry.observer;
     this.set = new ChannelSet(backplane, options.channels, options.report);
-    this.replay = new ReplayResources(backplane);
+    this.replay = new ReplayResources(backplane, registry.observer);
     this.productions = new Productions(backplane, {
       ...options,
       settingsOf: (name) => this.set.settingsOf(name),
-      store: (name, event, key) => this.store(name, event, key),
+      store: (name, event, key) => this.storeProduced(name, event, key),
     });
     this.memberships = new Memberships(registry, backplane, this.set, options.report);
     this.kicks = new Kicks(registry, backplane, options.serialize, options.report, (message, ageMs) =>
@@ -121,8 +124,10 @@ export class SseBroadcaster {
     if (this.isClosed) return Promise.reject(applicationClosed());
     const { type, data } = stored;
     let first: Omit<SseStoredEvent, 'id'> = stored;
-    const result = (id: string): SseStoredEvent =>
-      key === undefined ? { id, type, data } : this.storedWithKey(name, id, first);
+    const result = (id: string): SseStoredEvent => {
+      if (first === stored) this.observer.published(name);
+      return key === undefined ? { id, type, data } : this.storedWithKey(name, id, first);
+    };
     const onKnown = (known: SseBackplaneEvent | undefined): void => {
       first = known ?? {};
     };
@@ -311,6 +316,16 @@ export class SseBroadcaster {
     if (!isIdempotent(this.backplane)) {
       throw invalidOption('key', key, 'none with this backplane, which would store the event again');
     }
+  }
+
+  private storeProduced(name: string, event: SseBackplaneEvent, key: string | undefined): string | Promise<string> {
+    const position = this.store(name, event, key);
+    if (event.kind !== 'event') return position;
+    const tell = () => this.observer.published(name);
+    if (typeof position === 'string') tell();
+    // Whoever stores it is told of a failure.
+    else void position.then(tell, () => undefined);
+    return position;
   }
 
   private store(

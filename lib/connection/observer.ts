@@ -44,15 +44,15 @@ export interface Observer {
   /** A client is told that events are missing for it, in these channels. */
   gap(connection: SseConnection, channels: readonly string[], reason: SseGapReason): void;
   /**
-   * A client has what was published to its channels before it came, as far as it asked for it.
+   * A client that came has caught up with its channels. Not told again when it falls behind later.
    *
-   * @param events how many were sent for that; at least one
+   * @param events how many were read for that, from memory or the store; at least one
    */
   replayed(connection: SseConnection, events: number): void;
   /** An event was published on this node, and stored. Not told again for a publish key that was known. */
   published(channel: string): void;
   /**
-   * The backplane can be reached no more, or again. It counts as reachable at first.
+   * A read from the store failed because the backplane is away, or one succeeded again. It counts as reachable at first.
    *
    * @param error why not, as far as that is known
    */

@@ -1,3 +1,4 @@
+import type { Observer } from '../connection/observer.js';
 import type { SseBackplane } from '../backplane/backplane.js';
 import { StoreReader } from './store-reader.js';
 import { ReplayPace } from './replay-pace.js';
@@ -17,8 +18,11 @@ export class ReplayResources {
   readonly heads: StoreHeads;
   readonly pages: StorePages;
 
-  constructor(readonly backplane: SseBackplane) {
-    this.reader = new StoreReader(backplane);
+  constructor(
+    readonly backplane: SseBackplane,
+    observer: Observer,
+  ) {
+    this.reader = new StoreReader(backplane, observer);
     this.heads = new StoreHeads(backplane);
     this.pages = new StorePages(backplane, this.reader, this.pace);
   }

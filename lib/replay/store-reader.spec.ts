@@ -26,11 +26,14 @@ class Store {
 describe('reading for streams', () => {
   let store: Store;
   let reader: StoreReader;
+  let states: boolean[];
   const read = (who = { isStopped: false }) => reader.read(who, 'orders', undefined, 10);
 
   beforeEach(() => {
     store = new Store();
-    reader = new StoreReader(store as unknown as SseBackplane);
+    states = [];
+    const observer = { backplaneChanged: (isUp: boolean) => void states.push(isUp) };
+    reader = new StoreReader(store as unknown as SseBackplane, observer);
   });
   afterEach(() => reader.close());
 
@@ -39,6 +42,8 @@ describe('reading for streams', () => {
     while (store.asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     store.isAway = false;
     expect(await page).toEqual({ entries: [] });
+    // Once each, however often it was asked in vain.
+    expect(states).toEqual([false, true]);
   });
 
   it('lets one ask for all, and not all at once when the store is back', async () => {

@@ -1,3 +1,5 @@
+import type { Observer } from '../connection/observer.js';
+import { Observers } from '../connection/observers.js';
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { retryDelay } from '../protocol/retry-delay.js';
 import { SseError } from '../protocol/sse-error.js';
@@ -22,7 +24,10 @@ export class StoreReader {
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
 
-  constructor(private readonly backplane: SseBackplane) {}
+  constructor(
+    private readonly backplane: SseBackplane,
+    private readonly observer: Pick<Observer, 'backplaneChanged'> = new Observers(),
+  ) {}
 
   /**
    * What follows `after`, however long that takes.
@@ -48,6 +53,7 @@ export class StoreReader {
       if (mustWait && (stream.isStopped || !(await this.wait(stream)))) return undefined;
       try {
         const answer = await question();
+        if (this.failures > 0) this.observer.backplaneChanged(true);
         this.failures = 0;
         this.wake(WAKES);
         return answer;
@@ -57,7 +63,7 @@ export class StoreReader {
           this.wake(WAKES);
           throw error;
         }
-        this.failures++;
+        if (this.failures++ === 0) this.observer.backplaneChanged(false, error);
         mustWait = true;
       }
     }

@@ -29,6 +29,8 @@ export class CatchUp {
   private made: { readonly load: SnapshotLoad; readonly state: SseEventInit } | undefined;
   /** A snapshot was sent, and what came while it was made was not. */
   private isBehindSnapshot = false;
+  /** It was at the heads of its channels once. */
+  private hasCaughtUp = false;
   /** The log keeps what comes for this reader. */
   private isLate = false;
 
@@ -96,7 +98,15 @@ export class CatchUp {
     if (this.isSnapshotDue) return this.sendSnapshot();
     this.letGo();
     this.isBehindSnapshot = false;
+    if (!this.hasCaughtUp) this.tellReplayed();
     return 'done';
+  }
+
+  /** Once: later it reads on because it is slow, or has a filter. */
+  private tellReplayed(): void {
+    const { connection, output } = this;
+    this.hasCaughtUp = true;
+    if (output.eventsRead > 0) connection.observer.replayed(connection, output.eventsRead);
   }
 
   /** Tells the client where it stands, unless it has left. */

@@ -20,6 +20,8 @@ const FILTERED_AT_ONCE = 32;
  * @internal
  */
 export class SubscriptionOutput {
+  /** How many events it has read for this subscription alone, from the log and from the store. */
+  eventsRead = 0;
   /** What its socket holds, so that others at the same place can share it. */
   held: LogSlice | undefined;
   private encoder: SubscriptionEncoder;
@@ -60,6 +62,7 @@ export class SubscriptionOutput {
       if (this.filter && (number + 1 - from) % FILTERED_AT_ONCE === 0 && !pace.hasTime) left = 0;
     }
     cursor.moveTo(number);
+    this.eventsRead += number - from;
     this.connection.writeOwn(text, number - from);
   }
 
@@ -77,7 +80,10 @@ export class SubscriptionOutput {
       events++;
     }
     if (events === 0) cursor.next = log.first;
-    else this.connection.writeOwn(text, events);
+    else {
+      this.eventsRead += events;
+      this.connection.writeOwn(text, events);
+    }
   }
 
   /** Sends a page of the store, up to where the connection ends. */
@@ -94,6 +100,7 @@ export class SubscriptionOutput {
       events++;
       if (cursor.limit?.position === position) break;
     }
+    this.eventsRead += events;
     this.connection.writeOwn(text, events);
   }
 
@@ -107,6 +114,7 @@ export class SubscriptionOutput {
     let text = '';
     for (const [reason, cursors] of missing) {
       const names = cursors.map(({ channel }) => channel.name);
+      this.connection.observer.gap(this.connection, names, reason);
       const data = { channel: names.length === 1 ? names[0] : names, reason };
       text += this.encoder.encodeOwn({ type: this.gapType, data: JSON.stringify(data) });
     }
@@ -126,6 +134,7 @@ export class SubscriptionOutput {
 
   private write(slice: LogSlice): void {
     this.held = slice;
+    this.eventsRead += slice.events;
     this.writeText(slice.text, slice.events);
   }
 
