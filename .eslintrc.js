@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 
 const ground = ['protocol'];
 const values = ['source', 'log', 'backplane'];
-const engine = ['broadcaster', 'subscription', 'replay', 'channel', 'connection'];
+const engine = ['broadcaster', 'production', 'subscription', 'replay', 'channel', 'connection'];
 const edge = ['http', 'lifecycle', 'observability'];
 const nest = [/^@nestjs\/(common|core)(\/|$)/, /^rxjs(\/|$)/, /^reflect-metadata$/];
 
@@ -30,8 +30,9 @@ const layers = {
   channel: { folders: [...ground, ...values, 'connection'], modules: anyBuiltin },
   replay: { folders: [...ground, ...values, 'connection', 'channel'], modules: anyBuiltin },
   subscription: { folders: [...ground, ...values, 'connection', 'channel', 'replay'], modules: anyBuiltin },
+  production: { folders: [...ground, ...values, 'channel'], modules: anyBuiltin },
   broadcaster: {
-    folders: [...ground, ...values, 'connection', 'channel', 'replay', 'subscription'],
+    folders: [...ground, ...values, 'connection', 'channel', 'replay', 'subscription', 'production'],
     modules: anyBuiltin,
   },
   http: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },

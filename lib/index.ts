@@ -10,8 +10,9 @@ export {
 } from './channel/define-channel.js';
 export type { SseTags } from './broadcaster/kick-message.js';
 export type { SseDisconnectOptions } from './broadcaster/kicks.js';
-export type { SseProduction } from './broadcaster/production.js';
-export type { SseProduceOptions } from './broadcaster/productions.js';
+export type { SseProducer, SseProduction } from './production/production.js';
+export type { SseBatchOptions, SseProduceOptions, SseProductionsOptions } from './production/production-options.js';
+export type { SseProductionStatus } from './production/production-outcome.js';
 export { SseBroadcaster, type SseHistoryQuery, type SsePublishOptions } from './broadcaster/sse-broadcaster.js';
 export type { SseFrom } from './replay/channel-cursor.js';
 export type { SseSubscription } from './subscription/sse-subscription.js';

@@ -1,6 +1,7 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
 import type { SseBackplane } from './backplane/backplane.js';
 import { resolveChannelOptions, type ChannelOptions, type SseChannelOptions } from './channel/channel-options.js';
+import { resolveProductionsOptions, type SseProductionsOptions } from './production/production-options.js';
 import {
   resolveStreamOptions,
   STREAM_DEFAULTS,
@@ -21,6 +22,8 @@ export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions {
   shutdown?: Partial<SseShutdownOptions>;
   /** What stores and orders published events. @default in this process's memory */
   backplane?: SseBackplane;
+  /** What is produced into channels, all of it together. */
+  productions?: Partial<SseProductionsOptions>;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })`. */
@@ -48,6 +51,7 @@ export interface ResolvedOptions {
   readonly stream: StreamOptions;
   readonly shutdown: SseShutdownOptions;
   readonly channels: ChannelOptions;
+  readonly productions: SseProductionsOptions;
   readonly backplane: SseBackplane | undefined;
 }
 
@@ -69,6 +73,7 @@ const NAMES: readonly string[] = [
   'maxChannels',
   'channels',
   'backplane',
+  'productions',
 ] satisfies (keyof SseModuleOptions)[];
 
 /**
@@ -85,6 +90,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     stream: resolveStreamOptions(STREAM_DEFAULTS, options),
     shutdown: resolveShutdownOptions(options.shutdown ?? {}),
     channels: resolveChannelOptions(options),
+    productions: resolveProductionsOptions(options.productions ?? {}),
     backplane: checkBackplane(options.backplane),
   });
 }

@@ -50,9 +50,10 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: SseBroadcaster,
-    useFactory: (registry: ConnectionRegistry, { stream, channels, backplane }: ResolvedOptions) =>
+    useFactory: (registry: ConnectionRegistry, { stream, channels, productions, backplane }: ResolvedOptions) =>
       new SseBroadcaster(registry, backplane ?? new MemoryBackplane(), {
         channels,
+        productions,
         serialize: stream.serialize,
         errorEvent: stream.errorEvent,
         as: stream.as,

@@ -56,6 +56,12 @@ export interface SseProducingBackplane {
     settings: Pick<SsePublishSettings, 'history'>,
     onLost: () => void,
   ): Promise<{ release(): Promise<void> } | undefined>;
+
+  /**
+   * Whether a node produces into the channel at the moment, and the newest event that is kept of it. A producer that
+   * counts as dead does not produce: its `lastWords` have been stored before this answers.
+   */
+  producing(channel: string): Promise<{ readonly isRunning: boolean; readonly newest?: SseBackplaneEvent | undefined }>;
 }
 
 /**

@@ -21,8 +21,10 @@ import type {
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { Memberships } from './memberships.js';
-import type { SseProduction } from './production.js';
-import { Productions, type SseProduceOptions } from './productions.js';
+import type { SseProduceOptions, SseProductionsOptions } from '../production/production-options.js';
+import type { SseProductionStatus } from '../production/production-outcome.js';
+import type { SseProducer, SseProduction } from '../production/production.js';
+import { Productions } from '../production/productions.js';
 import { ReplayResources } from '../replay/replay-resources.js';
 import { readLog, readLogInTurns, readStore } from '../channel/channel-history.js';
 import { SseSubscription } from '../subscription/sse-subscription.js';
@@ -63,6 +65,7 @@ export interface SseHistoryQuery {
 /** What the broadcaster needs of the application. */
 export interface BroadcasterOptions {
   readonly channels: ChannelOptions;
+  readonly productions: SseProductionsOptions;
   readonly serialize: SseSerialize;
   readonly errorEvent: SseErrorEventFactory;
   /** What the values of productions are. */
@@ -98,10 +101,15 @@ export class SseBroadcaster {
       ...options,
       settingsOf: (name) => this.set.settingsOf(name),
       store: (name, event, key) => this.storeProduced(name, event, key),
+      endingOf: (name) => this.set.find(name)?.ending,
     });
     this.memberships = new Memberships(registry, backplane, this.set, options.report);
-    this.kicks = new Kicks(registry, backplane, options.serialize, options.report, (message, ageMs) =>
-      this.memberships.hear(message, ageMs),
+    this.kicks = new Kicks(
+      registry,
+      backplane,
+      options.serialize,
+      options.report,
+      (message, ageMs) => this.memberships.hear(message, ageMs) || this.productions.hear(message, ageMs),
     );
   }
 
@@ -228,20 +236,47 @@ export class SseBroadcaster {
    * Runs a source into a channel. It does not depend on a request: clients join, leave, resume, and read it after its end,
    * until the channel's history expires. What the channel held before is dropped.
    *
-   * When the source fails, an error event and the end are stored. While the store is away, both are tried again. All events are
-   * kept from the first one until the channel expires, whatever the bounds of the history are.
+   * A function makes the source once this production has the channel. It gets a signal, which is aborted when the production is
+   * stopped, fails or meets its deadline. Give the signal to what makes the events, for example a `fetch`.
+   *
+   * When the source fails, an error event and the end are stored. While the store is away, the source waits, and each event is
+   * tried again for `productions.unavailableMs`. All events are kept from the first one until the channel expires, whatever the
+   * bounds of the history are.
    *
    * @returns a promise that resolves when it has started
    * @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING` when one runs into the channel already, on any node;
-   * `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`
+   *   `SSE_TOO_MANY_PRODUCTIONS`, `SSE_INVALID_SOURCE`, `SSE_INVALID_OPTION`, `SSE_CLOSED`
+   * @example
+   * await broadcaster.produce(`answers/${id}`, (signal) => model.stream(prompt, { signal }), { batch: true });
    */
-  async produce(channel: SseChannelRef, source: unknown, options: SseProduceOptions = {}): Promise<SseProduction> {
+  async produce(
+    channel: SseChannelRef,
+    source: SseProducer | object,
+    options: SseProduceOptions = {},
+  ): Promise<SseProduction> {
     return await this.productions.produce(nameOf(channel), source, options);
   }
 
-  /** Stops what this node produces into the channel, and stores the end. @returns whether it produced something */
+  /**
+   * Stops what is produced into the channel, on every node. The signal is aborted at once, and the end is stored.
+   *
+   * @returns whether something was produced. The promise resolves when the end is stored; for another node, after 5 s at most
+   * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`, when nobody knows whether another node produces
+   */
   async stop(channel: SseChannelRef): Promise<boolean> {
     return await this.productions.stop(nameOf(channel));
+  }
+
+  /**
+   * Tells what has become of what was produced into the channel, on any node: it is running, has completed, has failed or was
+   * stopped. `none`: nothing was produced, or it has expired.
+   *
+   * @throws {SseError} as a rejection, `SSE_BACKPLANE_UNAVAILABLE`
+   */
+  async status(channel: SseChannelRef): Promise<SseProductionStatus> {
+    const name = nameOf(channel);
+    if (this.isClosed) throw applicationClosed();
+    return await this.productions.status(name);
   }
 
   /**
@@ -281,11 +316,14 @@ export class SseBroadcaster {
   }
 
   /**
-   * Ends everything that is produced here, with an announced error.
+   * Ends everything that is produced here. What does not end by itself within the time ends with an announced error; if
+   * nobody could read it elsewhere, it is not waited for.
    *
+   * @param withinMs milliseconds
    * @internal
    */
-  async stopAll(): Promise<void> {
+  async stopAll(withinMs = 0): Promise<void> {
+    await this.productions.settle(this.backplane.retains ? withinMs : 0);
     await this.productions.stopAll();
   }
 

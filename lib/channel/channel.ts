@@ -63,6 +63,8 @@ export class Channel implements SseBackplaneListener {
   isReady = false;
   /** Whether nothing more will come in this life. */
   isEnded = false;
+  /** What its end says, if it has ended since this node knows it. */
+  ending: string | undefined;
   /** When it was last used, on the clock of `performance.now()`. */
   usedAt = performance.now();
 
@@ -129,6 +131,7 @@ export class Channel implements SseBackplaneListener {
       return this.gap('store_lost', position);
     }
     this.isEnded = event.kind === 'end';
+    this.ending = this.isEnded ? event.data : undefined;
     this.usedAt = performance.now();
     const number = this.log.append(position, frame, this.usedAt);
     // A start is nothing that a reader could miss.

@@ -18,6 +18,13 @@ export interface SseShutdownOptions {
    * `nest start --watch` is one client
    */
   readonly retryMs: { readonly min: number; readonly max: number } | false;
+  /**
+   * Milliseconds that productions have to end by themselves. Their readers leave at once, and find them on another node; without a
+   * backplane that keeps events there is no such place, and they are ended at once. What is left then fails.
+   *
+   * @default that of `gracePeriodMs`
+   */
+  readonly productionsMs: number;
   /** A last event for every client. @default none */
   readonly farewell: (() => SseEventLike) | undefined;
 }
@@ -39,10 +46,12 @@ export function resolveShutdownOptions(
   const {
     gracePeriodMs = GRACE_PERIOD_MS,
     retryMs = isProduction ? RETRY_MS : RETRY_MS_OF_DEVELOPERS,
+    productionsMs = gracePeriodMs,
     farewell,
   } = objectOption('shutdown', options);
   return Object.freeze({
     gracePeriodMs: integerOption('shutdown.gracePeriodMs', gracePeriodMs, 0, MAX_TIMER_MS),
+    productionsMs: integerOption('shutdown.productionsMs', productionsMs, 0, MAX_TIMER_MS),
     retryMs: retryMs === false ? false : checkRange(retryMs),
     farewell: farewell === undefined ? undefined : functionOption('shutdown.farewell', farewell),
   });

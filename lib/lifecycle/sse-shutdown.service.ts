@@ -50,7 +50,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
    * Ends all streams now. Clients that come later are told when to come back. Call it before `app.close()` when a load balancer
    * needs time. A second call waits for the first one.
    *
-   * @returns a promise that resolves within the grace period, and never rejects
+   * @returns a promise that resolves within the grace period, or within `productionsMs` if that is longer. Never rejects
    */
   shutdown(): Promise<void> {
     return (this.running ??= this.run());
@@ -60,8 +60,8 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     const { registry, options } = this;
     const reason = closeReason('server_closing');
     const deadline = performance.now() + options.gracePeriodMs;
-    // What runs here without a client ends here, and its clients on other nodes hear of it.
-    const stopped = this.broadcaster.stopAll();
+    // Productions go on for a while: their readers find them on other nodes.
+    const stopped = this.broadcaster.stopAll(options.productionsMs);
     registry.draining.begin(() => this.retryText() || ': closing\n\n');
     registry.each((connection) => {
       connection.sayLast(this.retryText() + this.farewellText(connection));

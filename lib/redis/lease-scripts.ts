@@ -72,3 +72,15 @@ for i, key in ipairs(KEYS) do
 end
 return found
 `);
+
+/**
+ * Whether somebody produces into a channel. KEYS: the stream, the producer's record.
+ *
+ * @returns 1 if so, -1 if it counts as dead and its last words were not said, else 0; and the newest entry, if there is one
+ * @internal
+ */
+export const PRODUCING = script(`
+local record = redis.call('HMGET', KEYS[2], 'until', 'holder')
+local state = record[1] and record[2] ~= '' and (tonumber(record[1]) >= clock() and 1 or -1) or 0
+return { state, redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1] }
+`);

@@ -38,7 +38,7 @@ export interface SseRedisOptions {
    * How long a publish key is remembered, unless the channel's events are kept longer. @default 300_000
    */
   readonly keyTtlMs: number;
-  /** How long a producer's node may be silent before it counts as dead. @default 10_000 */
+  /** How long a producer's node may be silent before it counts as dead. @default 15_000 */
   readonly producerTtlMs: number;
 }
 
@@ -55,7 +55,7 @@ export const REDIS_DEFAULTS: SseRedisOptions = Object.freeze({
   checkIntervalMs: 5_000,
   idleTtlMs: 3_600_000,
   keyTtlMs: 300_000,
-  producerTtlMs: 10_000,
+  producerTtlMs: 15_000,
 });
 
 /** A key is read in every log line and sent with every command. */

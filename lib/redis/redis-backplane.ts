@@ -153,6 +153,11 @@ export class RedisBackplane
     return await this.leases.acquire(this.keys.stream(channel), { events: lastWords, history }, onLost);
   }
 
+  async producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+    if (this.isClosed) throw backplaneClosed();
+    return await this.store.producing(this.keys.stream(channel));
+  }
+
   async health(): Promise<{ readonly isUp: boolean; readonly details: Readonly<Record<string, unknown>> }> {
     const error = await this.link.send(this.keys.signals, ['EXISTS', this.keys.signals]).then(
       () => undefined,

@@ -4,7 +4,7 @@ import type { SilenceStore } from '../following/silence-check.js';
 import type { ChannelKeys } from './channel-keys.js';
 import type { CommandLink } from './command-link.js';
 import { hashSlot } from './hash-slot.js';
-import { OVERDUE } from './lease-scripts.js';
+import { OVERDUE, PRODUCING } from './lease-scripts.js';
 import { RandomDigits } from './random-digits.js';
 import type { RedisSettings } from './redis-backplane-options.js';
 import { isAnswer } from './redis-error.js';
@@ -96,6 +96,18 @@ export class StreamStore implements ChannelStore, SilenceStore {
     const answer = await this.link.send(stream, ['XREVRANGE', stream, `(${Math.max(1, time)}-0`, '-', 'COUNT', '1']);
     const [row] = Array.isArray(answer) ? (answer as unknown[]) : [];
     return row === undefined ? undefined : parseRow(row).position;
+  }
+
+  /** Whether a node produces into the channel, and the newest entry. What a dead one has left is ended first. */
+  async producing(stream: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+    const ask = async () =>
+      (await this.scripts.run(PRODUCING, [stream, this.keys.producer(stream)], [])) as [number, unknown?];
+    let [state, row] = await ask();
+    if (state === -1) {
+      await this.look(stream);
+      [state, row] = await ask();
+    }
+    return { isRunning: state === 1, newest: row ? parseRow(row).event : undefined };
   }
 
   /** Three commands for all of them, which cost a tenth of as many looks. */

@@ -71,6 +71,28 @@ export const producerCases: ContractCases = {
     },
   },
 
+  'tells every node whether one produces, and the newest event, if it can': {
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const other = (await stage.producer()) ?? node;
+      assert.equal((await other.producing(channel)).isRunning, false, 'nobody produces yet');
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await publishAll(node, channel, ['newest']);
+      for (const one of [node, other]) {
+        const { isRunning, newest } = await one.producing(channel);
+        assert.deepEqual([isRunning, newest?.data], [true, 'newest']);
+      }
+      await node.publish(channel, { kind: 'end', data: 'how it ended' }, SETTINGS);
+      await lease?.release();
+      for (const one of [node, other]) {
+        const { isRunning, newest } = await one.producing(channel);
+        assert.deepEqual([isRunning, newest?.kind, newest?.data], [false, 'end', 'how it ended']);
+      }
+    },
+  },
+
   'lets one of several nodes produce that want to at the same moment, if it can': {
     needsTwoNodes: true,
     async check(stage) {

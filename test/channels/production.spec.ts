@@ -316,12 +316,15 @@ describe('what is produced into a channel', () => {
         this.lose = onLost;
         return Promise.resolve({ release: () => Promise.resolve(void this.held.delete(channel)) });
       }
+      producing(channel: string) {
+        return Promise.resolve({ isRunning: this.held.has(channel) });
+      }
     }
     let backplane: Failing;
     beforeEach(async () => {
       backplane = new Failing();
       jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-      await begin({ backplane });
+      await begin({ backplane, productions: { unavailableMs: 200 } });
     });
     afterEach(() => jest.restoreAllMocks());
     const tokens = async function* (gate: Gate) {
@@ -350,6 +353,23 @@ describe('what is produced into a channel', () => {
       expect(brief((await watch()).events)).toEqual(['two']);
     });
 
+    it('for a moment, the source waits, and no token is lost or stored twice', async () => {
+      const tokens = Array.from({ length: 100 }, (_, n) => `token ${n}`);
+      let tries = 0;
+      const publish = backplane.publish.bind(backplane);
+      // One in fifteen is refused, and one in ten is stored, but that is not heard.
+      backplane.publish = (...args) => {
+        if (args[1].kind !== 'event') return publish(...args);
+        tries++;
+        if (tries % 10 === 0) void publish(...args);
+        return tries % 10 === 0 || tries % 15 === 0 ? Promise.reject(away()) : publish(...args);
+      };
+      const production = await broadcaster.produce('a', tokens);
+      await production.done;
+      expect(brief((await watch()).events)).toEqual(tokens);
+      expect(tries).toBeGreaterThan(tokens.length);
+    });
+
     it('at its beginning, it is refused and the channel is free', async () => {
       backplane.fails = ({ kind }) => kind === 'start';
       await expect(broadcaster.produce('a', ['x'])).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
@@ -370,6 +390,19 @@ describe('what is produced into a channel', () => {
       await running.app.close();
       await production.done;
       expect([...backplane.held]).toEqual([]);
+    });
+
+    it('what was to be tried again is not, when its lease is lost meanwhile: it would begin another life', async () => {
+      const gate = new Gate();
+      const production = await broadcaster.produce('a', tokens(gate));
+      backplane.fails = ({ kind }) => kind === 'event';
+      gate.open();
+      await until(() => backplane.refused > 0);
+      backplane.lose();
+      await broadcaster.end('a');
+      backplane.fails = () => false;
+      await production.done;
+      expect((await broadcaster.history('a')).map(({ data }) => data)).toEqual(['one']);
     });
 
     it('nothing is stored any more by one that has lost its lease, and another can begin', async () => {

@@ -542,6 +542,33 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
     }),
   ],
   [
+    'a node knows only of itself that it produces',
+    'tells every node whether one produces, and the newest event, if it can',
+    (node) => {
+      const own = new Set<string>();
+      return {
+        produce: (channel, ...args) => {
+          own.add(channel);
+          return node.produce(channel, ...args);
+        },
+        producing: async (channel) => {
+          const { isRunning, newest } = await node.producing(channel);
+          return { isRunning: isRunning && own.has(channel), newest };
+        },
+      };
+    },
+  ],
+  [
+    'what an end says is lost',
+    'tells every node whether one produces, and the newest event, if it can',
+    (node) => ({
+      producing: async (channel) => {
+        const { isRunning, newest } = await node.producing(channel);
+        return { isRunning, newest: newest && { ...newest, data: newest.kind === 'end' ? undefined : newest.data } };
+      },
+    }),
+  ],
+  [
     'two nodes may produce when they ask at the same moment',
     'lets one of several nodes produce that want to at the same moment, if it can',
     (node) => ({

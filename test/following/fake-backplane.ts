@@ -157,6 +157,16 @@ class FakeStore implements ChannelStore, SilenceStore, LeaseStore, SignalStore, 
     });
   }
 
+  producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+    return this.command(({ producers, streams }) => {
+      if (producers.get(channel)?.isDead) this.broker.sayLastWords(channel);
+      return {
+        isRunning: producers.get(channel)?.lastWords !== undefined,
+        newest: streams.get(channel)?.entries.at(-1)?.event,
+      };
+    });
+  }
+
   isFenced(error: unknown): boolean {
     return error instanceof Error && error.message.includes(FENCED);
   }
@@ -291,6 +301,10 @@ export class FakeBackplane
     onLost: () => void,
   ): Promise<{ release(): Promise<void> } | undefined> {
     return this.leases.acquire(channel, { events, history }, onLost);
+  }
+
+  producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+    return this.store.producing(channel);
   }
 
   signal(message: string): Promise<void> {

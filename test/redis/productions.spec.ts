@@ -1,4 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { SseShutdownService } from '../../lib/index.js';
+import { Gate } from '../channels/gates.js';
 import { open } from '../support/client.js';
 import { describeWith } from '../support/external.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -106,13 +108,28 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
     }
   });
 
-  // The lease was not released when the store threw: `done` resolved, and produce() said running from then on.
+  const readersOf = (channel: string) =>
+    Promise.all(nodes.map((node) => node.follow(`/feed/${channel}?from=earliest`)));
+  const textsOf = (events: readonly { data: string }[]) => events.map(({ data }) => data);
+  const numbered = (count: number) => Array.from({ length: count }, (_, n) => `token ${n}`);
+
+  /** Resolves when Redis takes nothing more. */
+  const refused = async () => {
+    const ask = (): Promise<void> =>
+      nodes[1]!.broadcaster.publish('another', 'x').then(
+        () => ask(),
+        () => undefined,
+      );
+    await ask();
+  };
+
+  // Each of these failed the answer, and before that the lease was not released.
   it.each([
     [
       'is out of memory for a moment',
       async () => {
         await server.command('CONFIG', 'SET', 'maxmemory', '1');
-        await failed();
+        await refused();
         await server.command('CONFIG', 'SET', 'maxmemory', '0');
       },
     ],
@@ -120,23 +137,111 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
       'is killed and comes back',
       async () => {
         await server.kill();
-        await failed();
+        await refused();
         await server.run();
       },
     ],
-    ['loses everything', async () => void (await server.command('FLUSHALL'))],
-  ])('ends for the readers of both nodes when Redis %s, and another can begin', async (how, harm) => {
+  ])('goes on when Redis %s: no token is lost, or there twice, on either node', async (_, harm) => {
+    // Its lease is longer than Redis is away.
+    const patient = await startRedisApp({ url: server.url, producerTtlMs: 60_000 });
+    nodes.push(patient);
+    const gate = new Gate();
+    const production = await patient.broadcaster.produce('answer', async function* () {
+      for (const [n, token] of numbered(400).entries()) {
+        if (n === 100) await gate.pass();
+        yield token;
+      }
+    });
+    const readers = await readersOf('answer');
+    for (const reader of readers) await reader.events(100);
+    const harmed = harm();
+    gate.open();
+    await harmed;
+    await production.done;
+    expect(await nodes[1]!.broadcaster.status('answer')).toEqual({ status: 'completed' });
+    for (const reader of readers) expect(textsOf(await reader.rest())).toEqual(numbered(400).slice(100));
+    for (const late of await readersOf('answer')) expect(textsOf(await late.rest())).toEqual(numbered(400));
+    await produceAgain();
+  });
+
+  it('ends for the readers of both nodes when Redis loses everything, and another can begin', async () => {
     const production = await nodes[0]!.broadcaster.produce('answer', endless());
-    const readers = await Promise.all(nodes.map((node) => node.follow('/feed/answer?from=earliest')));
+    const readers = await readersOf('answer');
     for (const reader of readers) await reader.events(10);
-    await harm();
-    // One that lost everything may go on in a new life: it is up to it.
-    if (how === 'loses everything') await nodes[0]!.broadcaster.stop('answer');
-    for (const reader of readers) {
-      const events = await reader.rest();
-      if (how !== 'loses everything') expect(events.at(-1)).toMatchObject({ event: 'error' });
-    }
+    await server.command('FLUSHALL');
+    await nodes[0]!.broadcaster.stop('answer');
+    for (const reader of readers) await reader.rest();
     await production.done;
     await produceAgain();
+  });
+
+  it('fails when Redis is away for longer than it may be, and its end is stored when it is back', async () => {
+    const [node] = nodes as [RedisApp];
+    const impatient = await startRedisApp({ url: server.url }, { productions: { unavailableMs: 500 } });
+    nodes.push(impatient);
+    const production = await impatient.broadcaster.produce('answer', endless());
+    const reader = await node.follow('/feed/answer?from=earliest');
+    await reader.events(10);
+    await server.kill();
+    await failed();
+    await server.run();
+    await production.done;
+    expect((await reader.rest()).at(-1)).toMatchObject({ event: 'error' });
+    expect(await node.broadcaster.status('answer')).toEqual({ status: 'failed', message: 'Internal server error' });
+  });
+
+  it('is stopped from the other node: its signal is aborted, and its end is stored when that answers', async () => {
+    let signal!: AbortSignal;
+    await nodes[0]!.broadcaster.produce('answer', (given: AbortSignal) => {
+      signal = given;
+      return endless();
+    });
+    const [, other] = nodes as [RedisApp, RedisApp];
+    expect(await other.broadcaster.status('answer')).toEqual({ status: 'running' });
+    expect(await other.broadcaster.stop('answer')).toBe(true);
+    expect(signal.aborted).toBe(true);
+    for (const { broadcaster } of nodes) expect(await broadcaster.status('answer')).toEqual({ status: 'stopped' });
+    expect(await other.broadcaster.stop('answer')).toBe(false);
+    expect(await other.broadcaster.stop('never produced')).toBe(false);
+    await produceAgain();
+    expect(await other.broadcaster.status('answer')).toEqual({ status: 'completed' });
+  });
+
+  it('is in as few entries as its batches, in the order of its tokens', async () => {
+    const production = await nodes[0]!.broadcaster.produce('answer', numbered(10_000), {
+      batch: { ms: 60_000, events: 100 },
+    });
+    await production.done;
+    // The beginning, the first token, a hundred batches and the end.
+    expect(await server.command('XLEN', 'sse:{answer}')).toBe(':103\r\n');
+    for (const late of await readersOf('answer')) {
+      expect(textsOf(await late.rest()).join('')).toBe(numbered(10_000).join(''));
+    }
+  });
+
+  it('finishes while its node shuts down, for readers that went to the other one', async () => {
+    const gate = new Gate();
+    const production = await nodes[0]!.broadcaster.produce('answer', async function* () {
+      yield 'before';
+      await gate.pass();
+      yield 'after';
+    });
+    const reader = await nodes[0]!.follow('/feed/answer?from=earliest');
+    const closing = nodes[0]!.running.app.get(SseShutdownService).shutdown();
+    expect(textsOf(await reader.rest())).toEqual(['before']);
+    const elsewhere = await nodes[1]!.follow('/feed/answer?from=earliest');
+    gate.open();
+    await production.done;
+    expect(textsOf(await elsewhere.rest())).toEqual(['before', 'after']);
+    await closing;
+    expect(await nodes[1]!.broadcaster.status('answer')).toEqual({ status: 'completed' });
+  });
+
+  it('fails when it does not finish while its node shuts down', async () => {
+    const hasty = await startRedisApp({ url: server.url }, { shutdown: { gracePeriodMs: 5_000, productionsMs: 50 } });
+    nodes.push(hasty);
+    await hasty.broadcaster.produce('answer', endless());
+    await hasty.running.app.get(SseShutdownService).shutdown();
+    expect(await nodes[0]!.broadcaster.status('answer')).toMatchObject({ status: 'failed' });
   });
 });

@@ -1,0 +1,298 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { applicationClosed } from '../backplane/application-closed.js';
+import { isIdempotent, isProducing, isSignalling } from '../backplane/abilities.js';
+import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import { KEPT_WHOLE } from '../backplane/kept-whole.js';
+import { checkChannelName } from '../channel/channel-name.js';
+import { errorEventOf, type SseErrorEventFactory } from '../protocol/error-event.js';
+import type { SseSerialize } from '../protocol/encoder.js';
+import { show } from '../protocol/show.js';
+import { SseError } from '../protocol/sse-error.js';
+import type { SseValuesAs } from '../protocol/sse-event-like.js';
+import type { SseEventInit } from '../protocol/sse-event.js';
+import type { Source } from '../source/source.js';
+import { toSource } from '../source/to-source.js';
+import type { ChannelSettings } from '../channel/channel-options.js';
+import { retryWhileUnavailable } from './retry-while-unavailable.js';
+import {
+  resolveProduceOptions,
+  type ProduceOptions,
+  type SseProduceOptions,
+  type SseProductionsOptions,
+} from './production-options.js';
+import { endOf, readOutcome, type SseProductionStatus } from './production-outcome.js';
+import { ProductionRun, SseProduction, type ProductionHost, type SseProducer } from './production.js';
+import { StoreQueue } from './store-queue.js';
+import { toStored } from '../channel/stored-event.js';
+
+/** How long the end is tried to be stored while the store is away, in milliseconds. After that the lease runs out. */
+const END_WITHIN_MS = 60_000;
+
+/** How long a stop waits for the node that produces, and how often it asks, in milliseconds. */
+const STOP_WITHIN_MS = 5_000;
+const STOP_ASK_MS = 25;
+
+/** What productions need of the broadcaster. */
+export interface ProductionsOptions {
+  readonly settingsOf: (name: string) => ChannelSettings;
+  readonly productions: SseProductionsOptions;
+  readonly serialize: SseSerialize;
+  readonly errorEvent: SseErrorEventFactory;
+  readonly as: SseValuesAs;
+  readonly report: (error: unknown) => void;
+  readonly store: (name: string, event: SseBackplaneEvent, key?: string) => string | Promise<string>;
+  /** What the end of the channel says, if this node knows it. */
+  readonly endingOf: (name: string) => string | undefined;
+}
+
+interface Lease {
+  release(): Promise<void>;
+}
+
+/** What a production holds beside its run. */
+interface Running {
+  readonly name: string;
+  lease: Lease | undefined;
+  /** What another node produces, or has ended, is not this one's to end. */
+  isOurs: boolean;
+  /** Resolves when the beginning is stored, or could not be: the end comes after it. */
+  readonly beginning: Promise<void>;
+}
+
+/**
+ * What runs into channels on this node, at most one into each.
+ *
+ * However one ends, and whatever the store does meanwhile: its end is stored as soon as that is possible, its lease goes, and
+ * another can begin.
+ *
+ * @internal
+ */
+export class Productions implements ProductionHost {
+  private readonly runs = new Map<string, ProductionRun>();
+  private readonly running = new WeakMap<ProductionRun, Running>();
+  /** Bytes of all that run. */
+  private byteLength = 0;
+  private isClosing = false;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly backplane: SseBackplane,
+    private readonly options: ProductionsOptions,
+  ) {}
+
+  /** Whether something runs into the channel on this node. */
+  has(name: string): boolean {
+    return this.runs.has(name);
+  }
+
+  /** How the events of the channel are kept while something runs into it: all of them, and no longer than others. */
+  historyOf(name: string): SsePublishSettings['history'] {
+    const { history } = this.options.settingsOf(name);
+    if (!this.runs.has(name)) return history;
+    // The bound in bytes is the production's own.
+    const { MAX_SAFE_INTEGER } = Number;
+    return { maxEvents: MAX_SAFE_INTEGER, maxBytes: MAX_SAFE_INTEGER, maxAgeMs: history.maxAgeMs, isWhole: true };
+  }
+
+  /**
+   * @throws {SseError} as a rejection: `SSE_PRODUCER_RUNNING`, `SSE_TOO_MANY_PRODUCTIONS`, `SSE_INVALID_SOURCE`,
+   *   `SSE_INVALID_OPTION`, `SSE_CLOSED`
+   */
+  async produce(name: string, source: unknown, chosen: SseProduceOptions): Promise<SseProduction> {
+    const { options } = this;
+    const { deadlineMs, maxProductions } = options.productions;
+    const settings = resolveProduceOptions(chosen, { ...options, deadlineMs });
+    const origin: Source | SseProducer = typeof source === 'function' ? (source as SseProducer) : toSource(source);
+    const refusal = this.isClosing
+      ? applicationClosed()
+      : this.runs.has(name)
+        ? alreadyRunning(name)
+        : this.runs.size >= maxProductions
+          ? tooMany(maxProductions)
+          : undefined;
+    if (refusal) {
+      if (typeof origin !== 'function') origin.cancel();
+      throw refusal;
+    }
+    const run = new ProductionRun(origin, settings, this);
+    let begun!: () => void;
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const running: Running = { name, lease: undefined, isOurs: true, beginning };
+    this.running.set(run, running);
+    this.runs.set(name, run);
+    try {
+      running.lease = await this.acquire(name, settings, () => {
+        running.isOurs = false;
+        run.lose();
+      });
+      // Stopped before it began: there is nothing but its end.
+      if (!run.isOver) await options.store(name, { kind: 'start', data: KEPT_WHOLE });
+    } catch (error) {
+      running.isOurs &&= running.lease !== undefined;
+      run.lose();
+      begun();
+      await run.done;
+      throw error;
+    }
+    begun();
+    run.start();
+    return new SseProduction(name, run);
+  }
+
+  /**
+   * Stops what runs into the channel, here or on another node.
+   *
+   * @returns whether there was something, when its end is stored; on another node after 5 s at the latest
+   */
+  async stop(name: string): Promise<boolean> {
+    const run = this.runs.get(name);
+    run?.stop();
+    await run?.done;
+    if (run) return true;
+    const { backplane } = this;
+    if (!isProducing(backplane) || !isSignalling(backplane)) return false;
+    if (!(await backplane.producing(name)).isRunning) return false;
+    await backplane.signal(JSON.stringify({ stop: name }));
+    const deadline = performance.now() + STOP_WITHIN_MS;
+    while (performance.now() < deadline && !this.isClosing && (await backplane.producing(name)).isRunning) {
+      await delay(STOP_ASK_MS);
+    }
+    return true;
+  }
+
+  /** @returns whether a message of another node was for productions */
+  hear(text: string, ageMs = 0): boolean {
+    if (!text.startsWith('{"stop"')) return false;
+    try {
+      const { stop } = JSON.parse(text) as { stop?: string };
+      const run = this.runs.get(checkChannelName(stop));
+      // What began later is not meant.
+      if (run && run.askedAt <= Date.now() - ageMs) run.stop();
+    } catch (error) {
+      // Whoever may write to the backplane can say anything.
+      this.options.report(error);
+    }
+    return true;
+  }
+
+  /** What has become of what was produced into the channel, on any node. */
+  async status(name: string): Promise<SseProductionStatus> {
+    if (this.runs.has(name)) return { status: 'running' };
+    const { backplane } = this;
+    if (!isProducing(backplane)) return readOutcome(this.options.endingOf(name));
+    const { isRunning, newest } = await backplane.producing(name);
+    if (isRunning) return { status: 'running' };
+    return readOutcome(newest?.kind === 'end' ? newest.data : undefined);
+  }
+
+  /** Begins nothing new, and waits until all are over that end by themselves within the time. Never rejects. */
+  async settle(withinMs: number): Promise<void> {
+    this.isClosing = true;
+    if (this.runs.size === 0 || withinMs === 0) return;
+    const timer = new AbortController();
+    const late = delay(withinMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    await Promise.race([Promise.all([...this.runs.values()].map(({ done }) => done)), late]);
+    timer.abort();
+  }
+
+  /** Ends everything, with an announced error. A store that is away is not waited for any more. */
+  async stopAll(): Promise<void> {
+    this.isClosing = true;
+    this.stopping.abort();
+    const runs = [...this.runs.values()];
+    for (const run of runs) run.fail(applicationClosed());
+    await Promise.all(runs.map(({ done }) => done));
+  }
+
+  queueFor(run: ProductionRun): StoreQueue {
+    return new StoreQueue({
+      store: (event, key) => this.options.store(this.running.get(run)!.name, event, key),
+      hasKeys: isIdempotent(this.backplane),
+      unavailableMs: this.options.productions.unavailableMs,
+      hurry: this.stopping.signal,
+      onFailed: (error) => run.fail(error),
+    });
+  }
+
+  takeBytes(count: number): void {
+    const { maxBytes } = this.options.productions;
+    if (this.byteLength + count > maxBytes) throw tooLarge(maxBytes);
+    this.byteLength += count;
+  }
+
+  check(event: SseEventInit): SseBackplaneEvent {
+    return toStored(event, this.options.serialize);
+  }
+
+  report(error: unknown): void {
+    this.options.report(error);
+  }
+
+  async conclude(run: ProductionRun, events: readonly SseBackplaneEvent[]): Promise<void> {
+    const running = this.running.get(run)!;
+    await running.beginning;
+    await run.queue.whenEmpty();
+    await this.storeEnd(running, events);
+    await running.lease?.release().catch(this.options.report);
+    this.byteLength -= run.byteLength;
+    this.runs.delete(running.name);
+  }
+
+  describe(errorEvent: ProduceOptions['errorEvent'], error: unknown, isText: boolean): SseBackplaneEvent | undefined {
+    const { serialize, report } = this.options;
+    return errorEventOf(errorEvent, error, isText, (event) => toStored(event, serialize), report);
+  }
+
+  /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */
+  private async storeEnd(running: Running, events: readonly SseBackplaneEvent[]): Promise<void> {
+    const deadline = performance.now() + END_WITHIN_MS;
+    const key = randomBytes(9).toString('base64url');
+    // Without keys an event whose outcome is not known would be stored twice; an end after an end is none.
+    const hasKeys = isIdempotent(this.backplane);
+    try {
+      for (const [index, event] of events.entries()) {
+        const store = async () =>
+          running.isOurs && this.options.store(running.name, event, hasKeys ? `${key}${index}` : undefined);
+        const mayRepeat = hasKeys || event.kind === 'end';
+        if (mayRepeat) await retryWhileUnavailable(store, deadline, this.stopping.signal);
+        else await store().catch(this.options.report);
+      }
+    } catch (error) {
+      this.options.report(error);
+    }
+  }
+
+  private async acquire(name: string, settings: ProduceOptions, onLost: () => void): Promise<Lease | undefined> {
+    const { backplane } = this;
+    if (!isProducing(backplane)) return undefined;
+    const failure = this.describe(settings.errorEvent, new Error('the producer is gone'), false);
+    const end = endOf('failed', failure);
+    const lastWords = failure ? [failure, end] : [end];
+    const lease = await backplane.produce(name, lastWords, { history: this.historyOf(name) }, onLost);
+    if (!lease) throw alreadyRunning(name);
+    return lease;
+  }
+}
+
+function alreadyRunning(name: string): SseError {
+  return new SseError(
+    'SSE_PRODUCER_RUNNING',
+    `Something is being produced into the channel ${show(name)}. Stop it first, or use another channel.`,
+    { value: name },
+  );
+}
+
+function tooMany(maxProductions: number): SseError {
+  return new SseError(
+    'SSE_TOO_MANY_PRODUCTIONS',
+    `${maxProductions} productions run on this node, and no more may. Try again later, or raise productions.maxProductions.`,
+  );
+}
+
+function tooLarge(maxBytes: number): SseError {
+  return new SseError(
+    'SSE_PRODUCTION_TOO_LARGE',
+    `The productions of this node have more than ${maxBytes} bytes of events together. Raise productions.maxBytes, or let fewer run at once.`,
+  );
+}

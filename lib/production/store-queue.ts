@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import { SseError } from '../protocol/sse-error.js';
+import { Fifo } from '../source/fifo.js';
+import { retryWhileUnavailable } from './retry-while-unavailable.js';
+
+/** So many events may wait for the store before a source that can wait has to. */
+const MAX_WAITING = 32;
+
+/** @internal */
+export interface StoreQueueOptions {
+  /** Stores an event. With a key it may be tried again: what is stored already is not stored twice. */
+  readonly store: (event: SseBackplaneEvent, key: string | undefined) => string | Promise<string>;
+  /** Whether the store knows keys. Without them, nothing is tried again. */
+  readonly hasKeys: boolean;
+  /** How long one event is tried again while the store is away, in milliseconds. */
+  readonly unavailableMs: number;
+  /** When aborted, the try that is going on is the last one. */
+  readonly hurry: AbortSignal;
+  /** Told once, of the first event that could not be stored. What waits behind it is dropped. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * Stores events one after the other. One that fails because the store is away is tried again, and those behind it wait:
+ * the order holds, and none is lost or stored twice.
+ *
+ * @internal
+ */
+export class StoreQueue {
+  private readonly waiting = new Fifo<SseBackplaneEvent>();
+  private readonly keyPrefix = randomBytes(9).toString('base64url');
+  private count = 0;
+  private storing: Promise<void> | undefined;
+  private wake: (() => void) | undefined;
+  private room: Promise<void> | undefined;
+  private isClosed = false;
+
+  constructor(private readonly options: StoreQueueOptions) {}
+
+  /** @returns `true`, or a promise that resolves when there is room for another one. Never rejects. */
+  add(event: SseBackplaneEvent): true | Promise<void> {
+    if (this.isClosed) return true;
+    if (this.storing) this.waiting.push(event);
+    else {
+      const stored = this.store(event);
+      if (!stored) return true;
+      this.storing = this.drain(stored);
+    }
+    if (this.waiting.length < MAX_WAITING) return true;
+    return (this.room ??= new Promise((resolve) => (this.wake = resolve)));
+  }
+
+  /** Resolves when all that was added is stored, or could not be. Never rejects. */
+  async whenEmpty(): Promise<void> {
+    await this.storing;
+  }
+
+  /** Drops what waits, and tries nothing again. */
+  close(): void {
+    this.isClosed = true;
+    this.waiting.clear();
+    this.makeRoom();
+  }
+
+  /** @returns `undefined` when it is stored at once */
+  private store(event: SseBackplaneEvent): Promise<unknown> | undefined {
+    const { store, hasKeys, unavailableMs, hurry } = this.options;
+    const key = hasKeys ? `${this.keyPrefix}${this.count++}` : undefined;
+    const first = store(event, key);
+    if (typeof first === 'string') return undefined;
+    if (!hasKeys) return first;
+    let attempt: Promise<string> | undefined = first;
+    const again = async (): Promise<string> => {
+      // The channel may be somebody else's by now: what is stored then begins another life.
+      if (this.isClosed) throw dropped();
+      const stored = attempt ?? store(event, key);
+      attempt = undefined;
+      return await stored;
+    };
+    return retryWhileUnavailable(again, performance.now() + unavailableMs, hurry);
+  }
+
+  private async drain(first: Promise<unknown>): Promise<void> {
+    try {
+      await first;
+      while (this.waiting.length > 0) {
+        const next = this.waiting.shift()!;
+        if (this.waiting.length < MAX_WAITING) this.makeRoom();
+        await this.store(next);
+      }
+    } catch (error) {
+      const wasClosed = this.isClosed;
+      this.close();
+      if (!wasClosed) this.options.onFailed(error);
+    } finally {
+      this.storing = undefined;
+      this.makeRoom();
+    }
+  }
+
+  private makeRoom(): void {
+    this.wake?.();
+    this.wake = this.room = undefined;
+  }
+}
+
+function dropped(): SseError {
+  return new SseError('SSE_CLOSED', 'The production is over: nothing more is stored.');
+}
