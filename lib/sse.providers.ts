@@ -5,6 +5,7 @@ import { SseBroadcaster } from './broadcaster/sse-broadcaster.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { Observers } from './connection/observers.js';
 import { SseConnections } from './connection/sse-connections.js';
+import { DrainingAdmission } from './http/admission.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
@@ -35,7 +36,8 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: StreamRoutes,
-    useFactory: (registry: ConnectionRegistry, { stream }: ResolvedOptions) => new StreamRoutes(registry, stream),
+    useFactory: (registry: ConnectionRegistry, { stream }: ResolvedOptions) =>
+      new StreamRoutes(registry, stream, new DrainingAdmission(registry)),
     inject: [ConnectionRegistry, RESOLVED_OPTIONS],
   },
   {

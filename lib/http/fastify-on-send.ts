@@ -22,7 +22,8 @@ type Hook = (request: object, reply: Reply, payload: undefined, done: (error?: E
  * @internal
  */
 export function runOnSendHooks(reply: Reply, contextKey: symbol | undefined): Promise<void> | undefined {
-  return runFrom(0, hooksOf(reply.request, contextKey), reply);
+  const hooks = hooksOf(reply.request, contextKey);
+  return hooks ? runFrom(0, hooks, reply) : undefined;
 }
 
 function runFrom(start: number, hooks: readonly Hook[], reply: Reply): Promise<void> | undefined {
@@ -47,7 +48,7 @@ function run(hook: Hook, reply: Reply): Promise<void> | undefined {
   return outcome ? void settle() : new Promise<void>((resolve) => (wake = resolve)).then(settle);
 }
 
-function hooksOf(request: object, contextKey: symbol | undefined): readonly Hook[] {
+function hooksOf(request: object, contextKey: symbol | undefined): readonly Hook[] | null | undefined {
   const context = contextKey && (request as Record<symbol, { readonly onSend?: readonly Hook[] | null }>)[contextKey];
-  return context?.onSend ?? [];
+  return context?.onSend;
 }

@@ -6,11 +6,12 @@ import { SseError } from '../protocol/sse-error.js';
 import { toEventAs } from '../protocol/sse-event-like.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
+import type { Answer } from './handler-answer.js';
 import { InterceptorSource, type InterceptorSourceOwner } from './interceptor-source.js';
 import { releaseSource } from './release-source.js';
 import { setRequestState, type Handler } from './request-state.js';
 import { SseResponse } from './sse-response.js';
-import { StreamRequest, type Answer } from './stream-request.js';
+import { StreamRequest } from './stream-request.js';
 
 /**
  * A request whose route has interceptors: they get to see each event of what the handler returned, and what comes out of
@@ -30,7 +31,7 @@ export class InterceptedRequest extends StreamRequest implements InterceptorSour
       void this.connection.closed.then(() => this.chain.cancel());
       this.chain.start(handled);
     }
-    return of(await this.outcome());
+    return of(await this.result());
   }
 
   override run(handler: Handler, call: () => unknown): unknown {
@@ -71,12 +72,12 @@ export class InterceptedRequest extends StreamRequest implements InterceptorSour
   }
 
   /** Interceptors may call the handler again: it must find this request then. */
-  protected override leave(): void {}
+  protected override detach(): void {}
 
   /** @returns what the interceptors get to see of what the handler returned */
   private below(value: unknown): unknown {
     if (this.isOver) {
-      this.discard(value);
+      this.releaseUnused(value);
       return EMPTY;
     }
     try {

@@ -44,8 +44,10 @@ export class PlatformReply {
     readonly response: object,
     private readonly contextKey?: symbol,
   ) {
-    // Asked once: to find that an Express response has no such property takes longer than all else here.
-    this.reply = isReply(response) ? response : undefined;
+    // Express' is known by what each of them has: to find that it has no `hijack` takes longer than all else here. A reply of
+    // Fastify's may have been given `locals` as well.
+    const isExpress = contextKey === undefined && (response as { readonly locals?: unknown }).locals !== undefined;
+    this.reply = !isExpress && isReply(response) ? response : undefined;
     this.res = this.reply ? this.reply.raw : (response as RawResponse);
     this.req = this.reply ? this.reply.request.raw : (this.res as ServerResponse).req;
   }
@@ -163,11 +165,12 @@ export class PlatformReply {
   private makeHeaders(status: number, defaults: ResponseHeaders, overrides: SseHeaders): void {
     const { res, reply } = this;
     if (reply) copyHeaders(reply);
-    if (overrides === NO_HEADERS && isUntouched(res)) {
+    const names = res.getHeaderNames();
+    if (overrides === NO_HEADERS && takesAll(res, names, defaults)) {
       // Nothing to merge with. What `setHeader()` keeps for `getHeader()` is 500 bytes, for as long as a client stays.
       res.writeHead(status, defaults);
-      // Express' own would not find the type then, and set another: too late.
-      if (!reply) (this.response as { json: unknown }).json = ignore;
+      // Express' own would not find the type when nothing is kept, and set another: too late.
+      if (!reply && names.length === 0) (this.response as { json: unknown }).json = ignore;
     } else {
       for (const name in defaults) {
         if (!res.hasHeader(name) && !(name === 'Connection' && isLast(res))) res.setHeader(name, defaults[name] ?? '');
@@ -187,13 +190,16 @@ export class PlatformReply {
   }
 }
 
-/** Whether nobody has set a header, or would like to set one when they are written, as `on-headers` does. */
-function isUntouched(res: RawResponse): res is ServerResponse {
+/** Whether our headers are sent as they are: beside what others have set, none of which is one of ours. */
+function takesAll(res: RawResponse, names: readonly string[], defaults: ResponseHeaders): res is ServerResponse {
   return (
     !(res instanceof Http2ServerResponse) &&
     !isLast(res) &&
+    // Somebody may want to set headers when they are written, as `on-headers` does.
     res.writeHead === ServerResponse.prototype.writeHead &&
-    res.getHeaderNames().length === 0
+    // What it says decides about `Vary`.
+    !names.includes('cache-control') &&
+    (names.length === 0 || !Object.keys(defaults).some((name) => names.includes(name.toLowerCase())))
   );
 }
 

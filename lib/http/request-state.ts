@@ -16,40 +16,40 @@ export interface RequestAcceptor {
   take(handler: object, response: object): TakenRequest;
 }
 
-const WORD = Symbol.for('nestjs-event-stream.word');
+const STATE = Symbol.for('nestjs-event-stream.request-state');
 
 /** `null`: Nest answers it by itself, or it is answered. */
-type Word = RequestAcceptor | TakenRequest | null;
+type RequestState = RequestAcceptor | TakenRequest | null;
 
 interface Slot {
-  [WORD]?: Word;
+  [STATE]?: RequestState;
 }
 
-/** Leaves word on a response, for who comes next. */
-export function setRequestState(response: object, word: Word): void {
-  slotOf(response)[WORD] = word;
+/** Says on a response how far its request is, for who comes next. */
+export function setRequestState(response: object, state: RequestState): void {
+  slotOf(response)[STATE] = state;
 }
 
 /** The application whose guard let the request in, as long as nobody has taken it over. */
 export function acceptorOf(response: object): RequestAcceptor | undefined {
-  const word = slotOf(response)[WORD];
-  return word && 'take' in word ? word : undefined;
+  const state = slotOf(response)[STATE];
+  return state && 'take' in state ? state : undefined;
 }
 
 /**
  * The request of this response, which is taken over if it is not yet; `null` if it is not for us to answer.
  *
- * @throws {SseError} `SSE_NOT_CONFIGURED` when there is no word of it
+ * @throws {SseError} `SSE_NOT_CONFIGURED` when the response says nothing of it
  */
 export function requestOf(response: object, handler: object): TakenRequest | null {
   const slot = slotOf(response);
-  const word = slot[WORD];
-  if (word === undefined) throw lostWord();
-  return word && 'take' in word ? (slot[WORD] = word.take(handler, response)) : word;
+  const state = slot[STATE];
+  if (state === undefined) throw notConfigured();
+  return state && 'take' in state ? (slot[STATE] = state.take(handler, response)) : state;
 }
 
 /** Without it the method would be called as any other, and Nest would send its source as JSON, or wait for its end. */
-function lostWord(): SseError {
+function notConfigured(): SseError {
   return new SseError(
     'SSE_NOT_CONFIGURED',
     'A stream was asked for that SseModule does not know of. Either SseModule.forRoot() is not among the imports of this ' +

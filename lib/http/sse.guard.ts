@@ -13,7 +13,7 @@ import { StreamRoutes } from './stream-routes.js';
 import { turnInPipeline } from './pipelining.js';
 
 /**
- * Lets everybody in, one after the other where a client has pipelined its requests. It leaves word for the handler of
+ * Lets everybody in, one after the other where a client has pipelined its requests. It tells the handler
  * which application it is, which a method cannot be injected with: so that a stream need not go through Nest's rxjs chain.
  *
  * @internal

@@ -11,12 +11,14 @@ import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
+import type { Admission } from './admission.js';
+import { answerOf, type Answer } from './handler-answer.js';
 import { NO_HEADERS, type PlatformReply } from './platform-reply.js';
 import { isGone, watchClose } from './node-messages.js';
 import { releaseSource } from './release-source.js';
 import { setRequestState, type RequestAcceptor, type Handler, type TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
-import { SseJsonAnswer, SseResponse } from './sse-response.js';
+import { type SseJsonAnswer, SseResponse } from './sse-response.js';
 
 /** What all requests of a route share. */
 export interface StreamRoute {
@@ -24,13 +26,9 @@ export interface StreamRoute {
   /** `@Redirect()`: Nest answers by itself. */
   readonly isRedirect: boolean;
   readonly report: (error: unknown) => void;
+  readonly end: StreamEnd;
+  readonly admission: Admission;
 }
-
-/** What a client gets for what its handler returned. `own`: the handler has answered by itself, with `@Res()`. */
-export type Answer =
-  | { readonly kind: 'stream'; readonly source: unknown }
-  | { readonly kind: 'json'; readonly json: SseJsonAnswer }
-  | { readonly kind: 'nothing' | 'own' };
 
 /**
  * One request, from its arrival to the commit of its headers. After that nothing refers to it, and with it go Nest's
@@ -44,7 +42,7 @@ export class StreamRequest implements Opening, TakenRequest {
   private status: number | undefined;
   private overrides: SseHeaders = NO_HEADERS;
   /** Nothing more is decided by this request: the headers were sent, or somebody else answers. */
-  private isDone = false;
+  private isSettled = false;
   /** What Nest gets: a value, or what it fails with. */
   private value: unknown;
   private error: unknown;
@@ -53,7 +51,7 @@ export class StreamRequest implements Opening, TakenRequest {
 
   constructor(
     protected readonly routes: RequestAcceptor,
-    private readonly registry: ConnectionRegistry,
+    registry: ConnectionRegistry,
     protected readonly reply: PlatformReply,
     protected readonly route: StreamRoute,
   ) {
@@ -74,18 +72,18 @@ export class StreamRequest implements Opening, TakenRequest {
     // A handler that calls another decorated method, with the same response.
     if (this.handler && this.handler !== handler) return call();
     this.handler = handler;
-    if (this.isDone) setRequestState(this.reply.response, null);
-    if (this.isOver) return this.outcome();
+    if (this.isSettled) setRequestState(this.reply.response, null);
+    if (this.isOver) return this.result();
     let value: unknown;
     try {
       value = call();
     } catch (error) {
       this.failed(error);
-      return this.outcome();
+      return this.result();
     }
     if (isThenable(value)) return this.runAsync(value);
     this.returned(value);
-    return this.outcome();
+    return this.result();
   }
 
   commit(): Writer | Promise<Writer> {
@@ -93,17 +91,18 @@ export class StreamRequest implements Opening, TakenRequest {
     return pending ? pending.then(() => this.open()) : this.open();
   }
 
-  abandon({ code, reason, error }: SseCloseReason): void {
+  abandon(ending: SseCloseReason): void {
+    const { code, reason, error } = ending;
     const { reply } = this;
-    if (this.isDone) return;
-    if (code === 'source_failed' && !reply.isEnded) return this.done(undefined, error ?? new Error(reason));
+    if (this.isSettled) return;
+    if (code === 'source_failed' && !reply.isEnded) return this.settle(undefined, error ?? new Error(reason));
     // By somebody else, the handler perhaps: what he has said is on its way, and the rest of it is his affair.
     if (reply.isSent) reply.seal();
     // It completed without having anything to send: there is nothing to come back for.
     else if (code === 'source_completed') reply.answerNothing(this.overrides);
-    else if (isGraceful(code)) reply.turnAway(this.registry.draining.comeBack(), this.route.options);
+    else if (isGraceful(code)) reply.turnAway(this.route.admission.comeBack(ending), this.route.options);
     else reply.drop();
-    this.done();
+    this.settle();
   }
 
   failed(error: unknown): void {
@@ -111,8 +110,8 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** What Nest waits for. @throws what the request failed with */
-  protected outcome(): unknown {
-    if (!this.isDone) return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
+  protected result(): unknown {
+    if (!this.isSettled) return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- what was thrown by whoever failed
     if (this.error !== undefined) throw this.error;
     return this.value;
@@ -125,15 +124,14 @@ export class StreamRequest implements Opening, TakenRequest {
    */
   protected decide(value: unknown): Answer {
     if (value == null && this.connection.state === 'opening' && this.reply.isSent) return { kind: 'own' };
-    if (value === undefined) throw forgottenReturn();
-    if (value === null) return { kind: 'nothing' };
-    if (value instanceof SseJsonAnswer) {
-      if (this.connection.state === 'open') throw tooLateForJson();
-      return { kind: 'json', json: value };
-    }
-    if (!(value instanceof SseResponse)) return { kind: 'stream', source: value };
-    this.adopt(value);
-    return value.source === null ? { kind: 'nothing' } : { kind: 'stream', source: value.source };
+    const answer = answerOf(value, this.connection.state === 'open');
+    if (value instanceof SseResponse) this.adopt(value);
+    if (answer.kind !== 'stream') return answer;
+    const refusal = this.route.admission.onAnswer(this.connection);
+    if (!refusal) return answer;
+    releaseSource(answer.source);
+    this.connection.end(refusal);
+    return { kind: 'refused' };
   }
 
   /** Answers, or begins to. */
@@ -144,9 +142,11 @@ export class StreamRequest implements Opening, TakenRequest {
       case 'json':
         return this.giveJson(answer.json);
       case 'nothing':
-        return this.finishHeaders(() => this.reply.answerNothing(this.overrides));
+        return this.sendHeadersOnly(() => this.reply.answerNothing(this.overrides));
       case 'own':
-        return this.answerWithout(() => this.reply.seal());
+        return this.answerWithoutStream(() => this.reply.seal());
+      case 'refused':
+        return;
     }
   }
 
@@ -157,7 +157,7 @@ export class StreamRequest implements Opening, TakenRequest {
     if (reply.isHead) {
       releaseSource(source);
       const status = this.status ?? reply.status;
-      return this.finishHeaders(() => reply.answerHead(status, options, this.overrides));
+      return this.sendHeadersOnly(() => reply.answerHead(status, options, this.overrides));
     }
     let pending: Promise<void> | undefined;
     if (isSharedSource(source)) pending = source[FEED](connection, this.end);
@@ -174,31 +174,33 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** Takes what came too late: nobody waits for it, but it may hold something. */
-  protected discard(value: unknown): void {
+  protected releaseUnused(value: unknown): void {
     if (value instanceof SseResponse) this.tellWhenClosed(value);
     releaseSource(value);
   }
 
   protected get end(): StreamEnd {
-    const { done, errorEvent } = this.connection.options as StreamOptions;
-    return { done, errorEvent, report: this.route.report };
+    const { route, connection } = this;
+    // All connections of a route share one, as long as they have its options.
+    if (connection.options === route.options) return route.end;
+    return streamEnd(connection.options as StreamOptions, route.report);
   }
 
   /** Lets Nest go on. A request that failed may be tried again, by a decorator above `@Sse()`: as a new one. */
-  protected done(value?: unknown, error?: unknown): void {
-    if (this.isDone) return;
-    this.isDone = true;
+  protected settle(value?: unknown, error?: unknown): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
     this.value = value;
     this.error = error;
-    this.leave(error === undefined ? null : this.routes);
+    this.detach(error === undefined ? null : this.routes);
     if (error === undefined) this.waiting?.resolve(value);
     else this.waiting?.reject(error);
   }
 
   /** Nothing of the response may refer to this for as long as the client stays. */
-  protected leave(word: RequestAcceptor | null): void {
+  protected detach(state: RequestAcceptor | null): void {
     // A handler that is still to be called must find this, to be followed, or not to be called.
-    if (this.handler || word) setRequestState(this.reply.response, word);
+    if (this.handler || state) setRequestState(this.reply.response, state);
   }
 
   private async runAsync(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -207,14 +209,14 @@ export class StreamRequest implements Opening, TakenRequest {
       value = await promise;
     } catch (error) {
       this.failed(error);
-      return this.outcome();
+      return this.result();
     }
     this.returned(value);
-    return this.outcome();
+    return this.result();
   }
 
   private returned(value: unknown): void {
-    if (this.isOver) return this.discard(value);
+    if (this.isOver) return this.releaseUnused(value);
     try {
       this.give(this.decide(value));
     } catch (error) {
@@ -225,10 +227,10 @@ export class StreamRequest implements Opening, TakenRequest {
 
   private open(): Writer {
     // It failed, or its client left, while a hook of the platform was pending.
-    if (this.isDone) throw new SseError('SSE_CLOSED', 'The request was answered in another way.');
+    if (this.isSettled) throw new SseError('SSE_CLOSED', 'The request was answered in another way.');
     const { reply, connection } = this;
     const writer = reply.open(this.status ?? reply.status, connection.options as StreamOptions, this.overrides);
-    this.done();
+    this.settle();
     return writer;
   }
 
@@ -244,20 +246,20 @@ export class StreamRequest implements Opening, TakenRequest {
   /** Nest replies, as it would on any other route. */
   private giveJson({ value, status }: SseJsonAnswer): void {
     if (status !== undefined) this.reply.status = status;
-    this.answerWithout(() => undefined, value);
+    this.answerWithoutStream(() => undefined, value);
   }
 
   /** Sends what is all headers; or ends the stream that has begun before, by `SseConnection.send()`. */
-  private finishHeaders(send: () => void): void {
+  private sendHeadersOnly(send: () => void): void {
     const isOpen = this.connection.state === 'open';
     const pending = isOpen ? undefined : this.reply.beforeHeaders();
-    if (pending) void pending.then(() => this.answerWithout(send)).catch((error: unknown) => this.failed(error));
-    else this.answerWithout(isOpen ? () => undefined : send);
+    if (pending) void pending.then(() => this.answerWithoutStream(send)).catch((error: unknown) => this.failed(error));
+    else this.answerWithoutStream(isOpen ? () => undefined : send);
   }
 
-  private answerWithout(send: () => void, value?: unknown): void {
-    if (!this.isDone) send();
-    this.done(value);
+  private answerWithoutStream(send: () => void, value?: unknown): void {
+    if (!this.isSettled) send();
+    this.settle(value);
     this.connection.end(closeReason('source_completed'));
   }
 
@@ -266,24 +268,14 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 }
 
+export function streamEnd({ done, errorEvent }: StreamOptions, report: (error: unknown) => void): StreamEnd {
+  return { done, errorEvent, report };
+}
+
 function commitNow(connection: Connection): void {
   try {
     connection.commit();
   } catch (error) {
     connection.end(closeReason('source_failed', undefined, error));
   }
-}
-
-function forgottenReturn(): SseError {
-  return new SseError(
-    'SSE_NO_RETURN',
-    'An @Sse() handler returned undefined. Return a source (an Observable, an iterable, a subscription), or null to answer 204 No Content.',
-  );
-}
-
-function tooLateForJson(): SseError {
-  return new SseError(
-    'SSE_ALREADY_STARTED',
-    'An @Sse() handler returned SseResponse.json() after events had been sent: by SseConnection.send(), or by an interceptor while the handler was pending. Decide before the first event.',
-  );
 }

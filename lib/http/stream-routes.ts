@@ -1,11 +1,11 @@
-import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import type { Admission } from './admission.js';
 import { InterceptedRequest } from './intercepted-request.js';
 import type { InterceptedRequestAcceptor } from './stream.interceptor.js';
 import { PlatformReply } from './platform-reply.js';
 import { NEST_METADATA } from './internals.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
-import { StreamRequest, type StreamRoute } from './stream-request.js';
+import { StreamRequest, streamEnd, type StreamRoute } from './stream-request.js';
 
 /** Where the options of a route are kept, on its handler. */
 export const SSE_ROUTE_METADATA = Symbol.for('nestjs-event-stream.route');
@@ -24,6 +24,7 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
   constructor(
     private readonly registry: ConnectionRegistry,
     private readonly options: StreamOptions,
+    private readonly admission: Admission,
   ) {}
 
   take(handler: object, response: object): StreamRequest {
@@ -38,10 +39,14 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
     let route = this.routes.get(handler);
     if (!route) {
       const options = (Reflect.getMetadata(SSE_ROUTE_METADATA, handler) ?? {}) as SseRouteOptions;
+      const resolved = resolveStreamOptions(this.options, options);
+      const report = (error: unknown) => this.registry.observer.failed(error);
       route = {
-        options: resolveStreamOptions(this.options, options),
+        options: resolved,
         isRedirect: Reflect.hasMetadata(NEST_METADATA.redirect, handler),
-        report: (error) => this.registry.observer.failed(error),
+        report,
+        end: streamEnd(resolved, report),
+        admission: this.admission,
       };
       this.routes.set(handler, route);
     }
@@ -52,9 +57,9 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
     return new PlatformReply(response, this.contextKey);
   }
 
-  /** New arrivals are told to come back while the server closes. */
   private admit<T extends StreamRequest>(request: T): T {
-    if (this.registry.draining.isDraining) request.connection.end(closeReason('server_closing'));
+    const refusal = this.admission.onArrival(request.connection);
+    if (refusal) request.connection.end(refusal);
     return request;
   }
 }

@@ -14,8 +14,8 @@ export interface InterceptedRequestAcceptor extends RequestAcceptor {
 /**
  * The outermost interceptor of a stream's route, if the route has any: what comes out of those below is the stream.
  *
- * It stands in metadata, which all applications of a process share, so it knows of none: the word that the guard has left
- * on the response does. Without a word (no `@Sse()`, or another of us has taken the request over) all pass.
+ * It stands in metadata, which all applications of a process share, so it knows of none: it asks the response, where the
+ * guard has left the application. Where there is none (no `@Sse()`, or the request is taken over already) all pass.
  *
  * @internal
  */
@@ -24,9 +24,9 @@ export class StreamInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     const response = context.getArgByIndex<object | undefined>(1);
-    const arrivals = response && (acceptorOf(response) as InterceptedRequestAcceptor | undefined);
-    if (!arrivals) return next.handle();
-    return arrivals.takeIntercepted(context.getHandler(), response).follow(next.handle());
+    const acceptor = response && (acceptorOf(response) as InterceptedRequestAcceptor | undefined);
+    if (!acceptor) return next.handle();
+    return acceptor.takeIntercepted(context.getHandler(), response).follow(next.handle());
   }
 }
 

@@ -24,8 +24,10 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { Readable } from 'node:stream';
 import { catchError, Observable, of, Subject, throwError } from 'rxjs';
 import { map, retry, take, timeout } from 'rxjs/operators';
+import { closeReason } from '../../lib/connection/close-reason.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import {
   Sse,
@@ -36,6 +38,8 @@ import {
   SseSignal,
   type SseConnection,
 } from '../../lib/index.js';
+import type { Admission } from '../../lib/http/admission.js';
+import { StreamRoutes } from '../../lib/http/stream-routes.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
 import { intercept } from '../support/intercept.js';
@@ -45,6 +49,16 @@ import { request } from '../support/request.js';
 import { until } from '../support/until.js';
 
 const facts = new Facts();
+
+function toldSource(): Readable {
+  return new Readable({
+    read: () => facts.tell('source read'),
+    destroy: (_, done) => {
+      facts.tell('source cancelled');
+      done(null);
+    },
+  });
+}
 
 /** What the platforms' responses have in common. */
 interface Reply {
@@ -150,6 +164,10 @@ const subject = new Subject<string>();
 @Controller()
 class TakeoverController {
   private attempts = 0;
+
+  @Sse('told') told() {
+    return toldSource();
+  }
 
   @Sse('ok') ok() {
     return ['fine'];
@@ -363,6 +381,10 @@ class MappedController {
     return of('a', 'b');
   }
 
+  @Sse('told') told() {
+    return toldSource();
+  }
+
   @UseInterceptors(shouted) @Sse('method-too') methodToo() {
     return of('a', 'b');
   }
@@ -478,6 +500,31 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
         expect(await client.rest()).toEqual([]);
         expect([client.status, client.retry]).toEqual([200, 4321]);
         expect(facts.told).not.toContain('handler called');
+        await until(() => registry.all.size === 0);
+        expect(closed()).toEqual({ server_closing: 1 });
+      },
+    );
+  });
+
+  describe('and whose handler answers, but who is not admitted then', () => {
+    beforeEach(async () => {
+      await use();
+      const admission: Admission = {
+        onArrival: () => undefined,
+        onAnswer: () => closeReason('server_closing'),
+        comeBack: () => 'retry: 4321\n\n',
+      };
+      Object.assign(running.app.get(StreamRoutes), { admission });
+    });
+
+    it.each(['/told', '/mapped/told'])(
+      'is told when to come back, and the source that its handler returned is released unread: %s',
+      async (path) => {
+        const client = await open(running, path);
+        expect(await client.rest()).toEqual([]);
+        expect([client.status, client.retry]).toEqual([200, 4321]);
+        expect(facts.told).toContain('source cancelled');
+        expect(facts.told).not.toContain('source read');
         await until(() => registry.all.size === 0);
         expect(closed()).toEqual({ server_closing: 1 });
       },
