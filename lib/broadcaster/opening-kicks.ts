@@ -52,7 +52,10 @@ export class OpeningKicks {
   private committed(connection: Connection): void {
     if (this.kicks.length === 0) return;
     try {
-      this.kicks.find(({ upTo, applies }) => connection.number <= upTo && applies(connection))?.end(connection);
+      const kick = this.kicks.find(({ upTo, applies }) => connection.number <= upTo && applies(connection));
+      kick?.end(connection);
+      // It has been told nothing, and what is there now may be from after the kick.
+      if (kick) connection.endNow();
     } catch (error) {
       // The application's predicate: this request is not its caller.
       this.report(error);

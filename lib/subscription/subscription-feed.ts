@@ -222,7 +222,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     if (halt === 'paused') return;
     if (halt === 'turn') return this.defer();
     if (halt !== 'done') return this.wait(halt);
-    if (this.isDelivered) return this.delivery?.done();
+    if (this.delivery) {
+      // It ends: its group would send what comes later.
+      if (this.isDelivered) this.delivery.done();
+      return;
+    }
     if (this.cursors.length === 0 || this.hasChanges) return;
     // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
     if (this.cursors.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
