@@ -9,6 +9,7 @@ import {
   type StreamOptions,
 } from './http/route-options.js';
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
+import { resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
 import { invalidOption, unknownOption } from './protocol/check-option.js';
 
 /**
@@ -16,7 +17,7 @@ import { invalidOption, unknownOption } from './protocol/check-option.js';
  *
  * @publicApi
  */
-export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions {
+export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions, SseStreamHooks {
   /** Whether every module can inject the providers of this one. @default true */
   isGlobal?: boolean;
   shutdown?: Partial<SseShutdownOptions>;
@@ -53,6 +54,7 @@ export interface ResolvedOptions {
   readonly channels: ChannelOptions;
   readonly productions: SseProductionsOptions;
   readonly backplane: SseBackplane | undefined;
+  readonly hooks: SseStreamHooks;
 }
 
 const NAMES: readonly string[] = [
@@ -74,6 +76,8 @@ const NAMES: readonly string[] = [
   'channels',
   'backplane',
   'productions',
+  'onOpen',
+  'onClose',
 ] satisfies (keyof SseModuleOptions)[];
 
 /**
@@ -92,6 +96,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     channels: resolveChannelOptions(options),
     productions: resolveProductionsOptions(options.productions ?? {}),
     backplane: checkBackplane(options.backplane),
+    hooks: resolveHooks(options),
   });
 }
 

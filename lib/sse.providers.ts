@@ -9,6 +9,7 @@ import { DrainingAdmission } from './http/admission.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
+import { hookListener } from './observability/hook-listener.js';
 import { LogListener } from './observability/log-listener.js';
 import { SseError } from './protocol/sse-error.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
@@ -28,7 +29,17 @@ export const PROVIDERS: Provider[] = [
     },
     inject: [MODULE_OPTIONS, ModulesContainer],
   },
-  { provide: Observers, useFactory: () => new Observers(new LogListener()) },
+  {
+    provide: Observers,
+    useFactory: ({ hooks }: ResolvedOptions): Observers => {
+      const log = new LogListener();
+      return new Observers(
+        log,
+        hookListener(hooks, (error) => log.failed(error)),
+      );
+    },
+    inject: [RESOLVED_OPTIONS],
+  },
   {
     provide: ConnectionRegistry,
     useFactory: (observers: Observers) => new ConnectionRegistry(observers),
