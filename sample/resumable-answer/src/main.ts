@@ -15,10 +15,10 @@ import { Sse, SseBroadcaster, SseError, SseModule, type SseEventLike, type SseSu
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Stands in for a model. It ends when it is told to: `stop()` releases it while it waits for its next token. */
-async function* generate(prompt: string): AsyncIterable<SseEventLike> {
+/** Stands in for a model. It ends when it is told to: `stop()` aborts its signal while it waits for its next token. */
+async function* generate(prompt: string, signal: AbortSignal): AsyncIterable<SseEventLike> {
   for (const word of `You said ${prompt.trim()} and I have nothing to add to that`.split(' ')) {
-    await sleep(200);
+    await sleep(200, undefined, { signal });
     yield { data: { text: `${word} ` } };
   }
   yield { type: 'done', data: '' };
@@ -36,10 +36,12 @@ class AnswersController {
     // Whoever brings an id, and does not know whether the first try arrived, may try again.
     const refusal = new ConflictException(`the answer ${id} was begun already`);
     if (await this.broadcaster.exists(channel)) throw refusal;
-    await this.broadcaster.produce(channel, generate(prompt)).catch((error: unknown) => {
-      // Another try was faster, here or on another node.
-      throw error instanceof SseError && error.code === 'SSE_PRODUCER_RUNNING' ? refusal : error;
-    });
+    await this.broadcaster
+      .produce(channel, (signal) => generate(prompt, signal))
+      .catch((error: unknown) => {
+        // Another try was faster, here or on another node.
+        throw error instanceof SseError && error.code === 'SSE_PRODUCER_RUNNING' ? refusal : error;
+      });
     return { id };
   }
 
