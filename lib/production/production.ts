@@ -70,6 +70,7 @@ export class ProductionRun implements SourceSink {
   isOver = false;
   private settle!: () => void;
   private dataKind: DataKind = 'nothing';
+  private told: readonly SseBackplaneEvent[] | undefined;
   private source: Source | undefined;
   private deadline: NodeJS.Timeout | undefined;
   private readonly batch: ValueBatch<true | Promise<void>> | undefined;
@@ -133,10 +134,16 @@ export class ProductionRun implements SourceSink {
     this.flush();
     // What was waiting may have failed as well: then all is said.
     if (this.isOver) return;
+    this.finish(this.failure(error));
+  }
+
+  /** What is stored of a failure: an event that tells of it, if there is one, and the end. It is reported once. */
+  failure(error: unknown): readonly SseBackplaneEvent[] {
+    if (this.told) return this.told;
     this.host.report(error);
     const event = this.host.describe(this.options.errorEvent, error, this.dataKind === 'text');
     const end = endOf('failed', event);
-    this.finish(event ? [event, end] : [end]);
+    return (this.told = event ? [event, end] : [end]);
   }
 
   stray(error: unknown): void {

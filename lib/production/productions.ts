@@ -232,8 +232,9 @@ export class Productions implements ProductionHost {
   async conclude(run: ProductionRun, events: readonly SseBackplaneEvent[]): Promise<void> {
     const running = this.running.get(run)!;
     await running.beginning;
-    await run.queue.whenEmpty();
-    await this.storeEnd(running, events);
+    const failure = await run.queue.whenEmpty();
+    // It has completed, and what it said last could not be stored: that is no good end.
+    await this.storeEnd(running, failure === undefined || events.length === 0 ? events : run.failure(failure));
     await running.lease?.release().catch(this.options.report);
     this.byteLength -= run.byteLength;
     this.runs.delete(running.name);

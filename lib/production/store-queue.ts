@@ -17,7 +17,7 @@ export interface StoreQueueOptions {
   readonly unavailableMs: number;
   /** When aborted, the try that is going on is the last one. */
   readonly hurry: AbortSignal;
-  /** Told once, of the first event that could not be stored. What waits behind it is dropped. */
+  /** Told once, of the first event that could not be stored. It and what waits behind it are dropped. */
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -35,6 +35,7 @@ export class StoreQueue {
   private wake: (() => void) | undefined;
   private room: Promise<void> | undefined;
   private isClosed = false;
+  private failure: unknown;
 
   constructor(private readonly options: StoreQueueOptions) {}
 
@@ -51,9 +52,10 @@ export class StoreQueue {
     return (this.room ??= new Promise((resolve) => (this.wake = resolve)));
   }
 
-  /** Resolves when all that was added is stored, or could not be. Never rejects. */
-  async whenEmpty(): Promise<void> {
+  /** @returns a promise that resolves when all that was added is stored, or with why it could not be. Never rejects. */
+  async whenEmpty(): Promise<unknown> {
     await this.storing;
+    return this.failure;
   }
 
   /** Drops what waits, and tries nothing again. */
@@ -92,7 +94,7 @@ export class StoreQueue {
     } catch (error) {
       const wasClosed = this.isClosed;
       this.close();
-      if (!wasClosed) this.options.onFailed(error);
+      if (!wasClosed) this.options.onFailed((this.failure = error));
     } finally {
       this.storing = undefined;
       this.makeRoom();

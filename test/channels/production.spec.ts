@@ -370,6 +370,23 @@ describe('what is produced into a channel', () => {
       expect(tries).toBeGreaterThan(tokens.length);
     });
 
+    // Its end was stored, as if nothing was missing before it.
+    it('for too long, and its source has completed meanwhile, readers are told that it failed', async () => {
+      const gate = new Gate();
+      const production = await broadcaster.produce('a', async function* () {
+        yield 'one';
+        await gate.pass();
+        yield* ['two', 'three'];
+      });
+      const watching = watch();
+      await until(() => broadcaster.subscribers('a') === 1);
+      backplane.fails = ({ kind, type }) => kind === 'event' && type === undefined;
+      gate.open();
+      await production.done;
+      expect(brief((await watching).events)).toEqual(['one', expect.stringMatching(/^error: /)]);
+      expect((await broadcaster.history('a')).map(({ type }) => type)).toEqual([undefined, 'error']);
+    });
+
     it('at its beginning, it is refused and the channel is free', async () => {
       backplane.fails = ({ kind }) => kind === 'start';
       await expect(broadcaster.produce('a', ['x'])).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
