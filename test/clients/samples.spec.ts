@@ -9,7 +9,7 @@ import { Program } from '../support/program.js';
 const samples = {
   llm: () => import('../../sample/llm/src/main.js'),
   progress: () => import('../../sample/progress/src/main.js'),
-  'resumable-answer': () => import('../../sample/resumable-answer/src/main.js'),
+  answers: () => import('../../sample/answers/src/main.js'),
   notifications: () => import('../../sample/notifications/src/main.js'),
 };
 
@@ -91,8 +91,8 @@ describeWith('curl', 'a sample does what its README says', () => {
     expect(await output(2, ['<id>', 'unknown'])).toMatch(/^HTTP\/1\.1 404 Not Found/);
   });
 
-  it('resumable-answer: joined, left, resumed without a hole or a repeat, stopped, and 204 when there is nothing', async () => {
-    await begin('resumable-answer');
+  it('answers: joined, left, resumed without a hole or a repeat, stopped, and 204 when there is nothing', async () => {
+    await begin('answers');
     const words = 'You said hello and I have nothing to add to that'.split(' ');
     const texts = (output: string) => Array.from(output.matchAll(/"text":"(\S+) "/g), ([, text]) => text);
     const lastId = (output: string) => Array.from(output.matchAll(/^id: (\S+)$/gm)).at(-1)![1]!;

@@ -62,8 +62,8 @@ class AnswersController {
 
 // An answer can be read for ten minutes after its last token.
 @Module({ imports: [SseModule.forRoot({ history: { maxAgeMs: 600_000 } })], controllers: [AnswersController] })
-class ResumableAnswerModule {}
+class AnswersModule {}
 
 /** For the test. */
-export const app = await NestFactory.create(ResumableAnswerModule);
+export const app = await NestFactory.create(AnswersModule);
 await app.listen(process.env.PORT ?? 3000);
