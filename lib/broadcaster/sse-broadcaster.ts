@@ -1,13 +1,11 @@
 import { applicationClosed } from '../backplane/application-closed.js';
-import { isIdempotent } from '../backplane/abilities.js';
-import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import type { SseBackplane } from '../backplane/backplane.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import type { Observer } from '../connection/observer.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { SseErrorEventFactory } from '../protocol/error-event.js';
-import { integerOption, invalidOption } from '../protocol/check-option.js';
+import { integerOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
-import { toEventInit, type SseValuesAs } from '../protocol/sse-event-like.js';
+import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelOptions } from '../channel/channel-options.js';
 import { ChannelSet } from '../channel/channel-set.js';
@@ -20,16 +18,16 @@ import type {
 } from '../channel/define-channel.js';
 import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
+import { KeptEvents } from './kept-events.js';
 import { Memberships } from './memberships.js';
+import { Publisher } from './publisher.js';
 import type { SseProduceOptions, SseProductionsOptions } from '../production/production-options.js';
 import type { SseProductionStatus } from '../production/production-outcome.js';
 import type { SseProducer, SseProduction } from '../production/production.js';
 import { Productions } from '../production/productions.js';
 import { ReplayResources } from '../replay/replay-resources.js';
-import { readLog, readLogInTurns, readStore } from '../channel/channel-history.js';
 import { SseSubscription } from '../subscription/sse-subscription.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
-import { toStored } from '../channel/stored-event.js';
 import {
   checkChannelCount,
   resolveFrom,
@@ -38,12 +36,6 @@ import {
   type SseSubscribeOptions,
 } from '../subscription/subscription-options.js';
 import type { SubscriptionFeed } from '../subscription/subscription-feed.js';
-
-/** The first events of a channel, with room for what else a life begins with. */
-const EXISTS_PAGE = 10;
-
-/** The store remembers keys for a while, each beside the name of its channel. */
-const MAX_KEY_BYTES = 128;
 
 export interface SsePublishOptions {
   /**
@@ -85,7 +77,8 @@ export class SseBroadcaster {
   private readonly memberships: Memberships;
   private readonly productions: Productions;
   private readonly admit = (feed: SubscriptionFeed): void => this.memberships.admit(feed);
-  private readonly observer: Observer;
+  private readonly publisher: Publisher;
+  private readonly kept: KeptEvents;
   private isClosed = false;
 
   /** @internal */
@@ -94,13 +87,18 @@ export class SseBroadcaster {
     private readonly backplane: SseBackplane,
     private readonly options: BroadcasterOptions,
   ) {
-    this.observer = registry.observer;
     this.set = new ChannelSet(backplane, options.channels, options.report);
+    this.kept = new KeptEvents(backplane, this.set);
+    this.publisher = new Publisher(backplane, this.set, {
+      serialize: options.serialize,
+      observer: registry.observer,
+      historyOf: (name) => this.productions.historyOf(name),
+    });
     this.replay = new ReplayResources(backplane, registry.observer);
     this.productions = new Productions(backplane, {
       ...options,
       settingsOf: (name) => this.set.settingsOf(name),
-      store: (name, event, key) => this.storeProduced(name, event, key),
+      store: (name, event, key) => this.publisher.storeProduced(name, event, key),
       endingOf: (name) => this.set.find(name)?.ending,
     });
     this.memberships = new Memberships(registry, backplane, this.set, options.report);
@@ -126,25 +124,7 @@ export class SseBroadcaster {
     event: SseEventOf<Channel>,
     { key }: SsePublishOptions = {},
   ): Promise<SseStoredEvent> {
-    const name = nameOf(channel);
-    const stored = toStored(toEventInit(event), this.options.serialize);
-    if (key !== undefined) this.checkKey(key);
-    if (this.isClosed) return Promise.reject(applicationClosed());
-    const { type, data } = stored;
-    let first: Omit<SseStoredEvent, 'id'> = stored;
-    const result = (id: string): SseStoredEvent => {
-      if (first === stored) this.observer.published(name);
-      return key === undefined ? { id, type, data } : this.storedWithKey(name, id, first);
-    };
-    const onKnown = (known: SseBackplaneEvent | undefined): void => {
-      first = known ?? {};
-    };
-    try {
-      const position = this.store(name, stored, key, key === undefined ? undefined : onKnown);
-      return typeof position === 'string' ? Promise.resolve(result(position)) : position.then(result);
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
+    return this.publisher.publish(nameOf(channel), event, key);
   }
 
   /**
@@ -182,7 +162,7 @@ export class SseBroadcaster {
   async end(channel: SseChannelRef): Promise<void> {
     const name = nameOf(channel);
     if (this.isClosed) throw applicationClosed();
-    await this.store(name, { kind: 'end' });
+    await this.publisher.store(name, { kind: 'end' });
   }
 
   /** The events that are kept, oldest first. None, when `after` is not known any more. */
@@ -194,16 +174,7 @@ export class SseBroadcaster {
     const name = nameOf(channel);
     integerOption('limit', limit, 1, 10_000);
     if (this.isClosed) throw applicationClosed();
-    const events: SseStoredEvent[] = [];
-    if (this.backplane.retains) {
-      // One more, because the beginning of a life is an entry too.
-      for await (const { event } of readStore(this.backplane, name, limit + 1, after)) {
-        if (event && events.push(event) === limit) break;
-      }
-      return events;
-    }
-    const log = this.set.find(name)?.log;
-    return log ? await readLogInTurns(log, after, limit) : [];
+    return await this.kept.events(name, limit, after);
   }
 
   /**
@@ -213,18 +184,7 @@ export class SseBroadcaster {
   async exists(channel: SseChannelRef): Promise<boolean> {
     const name = nameOf(channel);
     if (this.isClosed) throw applicationClosed();
-    if (this.productions.has(name)) return true;
-    if (!this.backplane.retains) {
-      const log = this.set.find(name)?.log;
-      return log !== undefined && !readLog(log).next().done;
-    }
-    // What has begun and not ended is produced on another node, also when it has not said anything yet.
-    let isGoingOn = false;
-    for await (const { event, isStart, isEnd } of readStore(this.backplane, name, EXISTS_PAGE)) {
-      if (event) return true;
-      isGoingOn = (isGoingOn || isStart) && !isEnd;
-    }
-    return isGoingOn;
+    return this.productions.has(name) || (await this.kept.exists(name));
   }
 
   /** How many connections of this node are subscribed to the channel. */
@@ -335,46 +295,10 @@ export class SseBroadcaster {
   async close(): Promise<void> {
     await this.stopAll();
     this.isClosed = true;
+    this.publisher.close();
     this.replay.close();
     this.set.close();
     await this.backplane.close();
-  }
-
-  /** What was stored with a key: as the log has it, or else as the backplane says. */
-  private storedWithKey(name: string, id: string, { type, data }: Omit<SseStoredEvent, 'id'>): SseStoredEvent {
-    const log = this.set.find(name)?.log;
-    const number = (log?.cursorAfter(id) ?? 0) - 1;
-    return log && number >= log.first ? log.frameAt(number).read() : { id, type, data };
-  }
-
-  private checkKey(key: unknown): void {
-    const isKey =
-      typeof key === 'string' && key !== '' && key.isWellFormed() && Buffer.byteLength(key) <= MAX_KEY_BYTES;
-    if (!isKey) throw invalidOption('key', key, `a string of 1 to ${MAX_KEY_BYTES} bytes`);
-    if (!isIdempotent(this.backplane)) {
-      throw invalidOption('key', key, 'none with this backplane, which would store the event again');
-    }
-  }
-
-  private storeProduced(name: string, event: SseBackplaneEvent, key: string | undefined): string | Promise<string> {
-    const position = this.store(name, event, key);
-    if (event.kind !== 'event') return position;
-    const tell = () => this.observer.published(name);
-    if (typeof position === 'string') tell();
-    // Whoever stores it is told of a failure.
-    else void position.then(tell, () => undefined);
-    return position;
-  }
-
-  private store(
-    name: string,
-    event: SseBackplaneEvent,
-    key?: string,
-    onKnown?: SsePublishSettings['onKnown'],
-  ): string | Promise<string> {
-    // A backplane that only orders has no store but the channel's log.
-    if (!this.backplane.retains) this.set.get(name);
-    return this.backplane.publish(name, event, { history: this.productions.historyOf(name), key, onKnown });
   }
 }
 
