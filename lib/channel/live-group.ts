@@ -36,14 +36,14 @@ export class LiveGroup implements ReadersAtHead {
   /** What the readers have everything before, in each channel. */
   private cursors: readonly number[];
   /** The same, as their clients are told. */
-  private readonly heads: { readonly hash: string; position: string | undefined }[];
+  private readonly heads: { readonly hash: string; told: string | undefined }[];
 
   constructor(
     private readonly channels: readonly Channel[],
     private readonly onEmpty: () => void,
   ) {
     this.cursors = channels.map(({ log }) => log.next);
-    this.heads = channels.map(({ hash, log }) => ({ hash, position: log.head }));
+    this.heads = channels.map(({ hash, log }) => ({ hash, told: log.head }));
     for (const channel of channels) channel.groups.add(this);
   }
 
@@ -173,7 +173,7 @@ export class LiveGroup implements ReadersAtHead {
         if (channels.length === 1) {
           text += frame.text;
         } else {
-          heads[i]!.position = log.positionAt(number);
+          heads[i]!.told = log.positionAt(number);
           text += frame.withId(formatVector(heads));
         }
       }

@@ -8,11 +8,11 @@ describe('a position vector', () => {
   it('comes back as it was sent, each channel by its name, in whatever order', () => {
     fc.assert(
       fc.property(fc.dictionary(name, position, { minKeys: 1, maxKeys: 40 }), (byName) => {
-        const places = Object.entries(byName).map(([one, at]) => ({ hash: hashChannel(one), position: at }));
+        const places = Object.entries(byName).map(([one, at]) => ({ hash: hashChannel(one), told: at }));
         const resume = parseResume(formatVector(places));
         if (resume.kind !== 'vector') throw new Error(resume.kind);
         // Added: not known. Removed: nobody asks. Reordered: found all the same.
-        for (const { hash, position: at } of [...places].reverse()) expect(resume.positions.get(hash)).toBe(at);
+        for (const { hash, told: at } of [...places].reverse()) expect(resume.positions.get(hash)).toBe(at);
         expect(resume.positions.size).toBe(places.length);
         expect(resume.positions.has(hashChannel(`${Object.keys(byName).join()} added`))).toBe(false);
       }),
@@ -21,10 +21,10 @@ describe('a position vector', () => {
   });
 
   it('leaves out channels without a position', () => {
-    expect(formatVector([{ hash: hashChannel('a'), position: undefined }])).toBe('');
+    expect(formatVector([{ hash: hashChannel('a'), told: undefined }])).toBe('');
     const id = formatVector([
-      { hash: hashChannel('a'), position: undefined },
-      { hash: hashChannel('b'), position: 'e-1' },
+      { hash: hashChannel('a'), told: undefined },
+      { hash: hashChannel('b'), told: 'e-1' },
     ]);
     expect(parseResume(id)).toEqual({ kind: 'vector', positions: new Map([[hashChannel('b'), 'e-1']]) });
   });
@@ -39,7 +39,7 @@ describe('a position vector', () => {
         const resume = parseResume(text);
         if (resume.kind === 'position') expect(text).toMatch(/^(?!\d+$)[A-Za-z0-9_-]{1,64}$/);
         if (resume.kind === 'vector')
-          expect(text).toBe(formatVector([...resume.positions].map(([hash, at]) => ({ hash, position: at }))));
+          expect(text).toBe(formatVector([...resume.positions].map(([hash, at]) => ({ hash, told: at }))));
       }),
       { numRuns: 2_000, seed: 6 },
     );
@@ -63,7 +63,7 @@ describe('a position vector', () => {
   it('fits its own bound for as many channels as a subscription may have', () => {
     const places = Array.from({ length: MAX_CHANNELS }, (_, n) => ({
       hash: hashChannel(`${n}`),
-      position: '1795279269123-12345678901',
+      told: '1795279269123-12345678901',
     }));
     expect(formatVector(places).length).toBeLessThanOrEqual(MAX_VECTOR_BYTES);
     expect(parseResume(formatVector(places)).kind).toBe('vector');

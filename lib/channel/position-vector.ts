@@ -31,11 +31,11 @@ export function hashChannel(name: string): string {
 }
 
 export function formatVector(
-  elements: readonly { readonly hash: string; readonly position: string | undefined }[],
+  elements: readonly { readonly hash: string; readonly told: string | undefined }[],
 ): string {
   let id = '';
-  for (const { hash, position } of elements) {
-    if (position !== undefined) id += `${id === '' ? '' : '.'}${hash}~${position}`;
+  for (const { hash, told } of elements) {
+    if (told !== undefined) id += `${id === '' ? '' : '.'}${hash}~${told}`;
   }
   return id;
 }

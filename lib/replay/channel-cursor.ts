@@ -28,7 +28,7 @@ export interface ReadLimit {
 export class ChannelCursor implements LateReader {
   /** The number of the entry to read next. */
   next = 0;
-  /** What the reader has everything up to, as its client is told. */
+  /** What the reader has everything up to. */
   position: string | undefined;
   /** What is to be announced before anything newer. */
   gap: SseGapReason | undefined;
@@ -44,6 +44,8 @@ export class ChannelCursor implements LateReader {
   isFresh = false;
   /** Only the beginning is missing: the reader goes on where it is, not at the head. */
   private isAtBeginning = false;
+  /** The end that this client has and the store has lost, and the position from which it goes on instead. */
+  private ahead: { readonly lost: string; readonly at: string | undefined } | undefined;
 
   constructor(
     readonly channel: Channel,
@@ -54,6 +56,15 @@ export class ChannelCursor implements LateReader {
   /** What stands for the channel in an id. */
   get hash(): string {
     return this.channel.hash;
+  }
+
+  /**
+   * What its client is told that it has. When the store has lost the end that the client has, that does not move back until
+   * something newer comes: a node that has not noticed the loss would send the same events again.
+   */
+  get told(): string | undefined {
+    const { ahead, position } = this;
+    return ahead && ahead.at === position ? ahead.lost : position;
   }
 
   get isBehind(): boolean {
@@ -133,16 +144,15 @@ export class ChannelCursor implements LateReader {
 
   /** Gives up what is missing. @param number where to go on instead */
   jump(number: number): void {
-    const isAhead = this.gap === 'future';
+    const lost = this.gap === 'future' ? this.told : undefined;
     this.gap = undefined;
     if (this.isAtBeginning) {
       this.isAtBeginning = false;
       return;
     }
     this.next = number;
-    // The store has lost the end that this client has. Its position does not move back: a node that has not noticed the loss
-    // would send the same events again.
-    if (!isAhead) this.position = this.channel.log.positionBefore(number);
+    this.position = this.channel.log.positionBefore(number);
+    this.ahead = lost === undefined ? undefined : { lost, at: this.position };
   }
 
   private startSince(time: number | Date): void {

@@ -26,7 +26,7 @@ export class SubscriptionEncoder {
   /** Where the client stands, as it is told; empty when there is nothing to tell. */
   get id(): string {
     const { cursors } = this;
-    return cursors.length > 1 ? formatVector(cursors) : (cursors[0]?.position ?? '');
+    return cursors.length > 1 ? formatVector(cursors) : (cursors[0]?.told ?? '');
   }
 
   /** An event of a channel, or nothing where the filter leaves it out. Moves the cursor. */

@@ -256,7 +256,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   }
 
   private goLive(): void {
-    if (this.plan.filter) return;
+    if (this.plan.filter || this.hasOwnIds) return;
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return;
     const group = this.channels.groupOf(this.cursors.map(({ channel }) => channel));
@@ -264,6 +264,11 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     this.group = group;
     this.enter('live');
     for (const { channel } of this.cursors) channel.unwatch(this);
+  }
+
+  /** The ids of its group are of the heads, and its client has what is ahead of one. */
+  private get hasOwnIds(): boolean {
+    return this.cursors.length > 1 && this.cursors.some(({ told, position }) => told !== position);
   }
 
   /** Others have their turn. */
