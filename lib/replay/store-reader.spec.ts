@@ -72,6 +72,14 @@ describe('reading for streams', () => {
     expect(reader).toMatchObject({ timer: undefined, waiting: new Map() });
   });
 
+  it('answers one that asks for several channels at once', async () => {
+    const who = { isStopped: false };
+    const pages = [read(who), read(who)];
+    while (store.asked < 2 || store.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    store.isAway = false;
+    expect(await Promise.all(pages)).toEqual([{ entries: [] }, { entries: [] }]);
+  }, 10_000);
+
   it('passes any other failure on, and lets the next one ask', async () => {
     const first = read();
     while (store.asked < 1 || store.running > 0) await new Promise((resolve) => setImmediate(resolve));

@@ -32,7 +32,7 @@ export class StoreReader {
   /**
    * What follows `after`, however long that takes.
    *
-   * @param stream who asks, one thing at a time
+   * @param stream who asks
    * @returns `undefined` when it was stopped meanwhile
    */
   async read(
@@ -83,7 +83,12 @@ export class StoreReader {
 
   private wait(stream: StoppableReader): Promise<boolean> {
     return new Promise((resolve) => {
-      this.waiting.set(stream, resolve);
+      const before = this.waiting.get(stream);
+      const both = (isBack: boolean) => {
+        before?.(isBack);
+        resolve(isBack);
+      };
+      this.waiting.set(stream, before ? both : resolve);
       this.askLater();
     });
   }
