@@ -47,7 +47,11 @@ export function beginAt(
   } else {
     for (const cursor of fresh) cursor.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
   }
-  if (resume.kind === 'position' && cursors.length > 1) pending.push(adopt(resume.position, cursors, replay, stream));
+  if (resume.kind === 'position' && cursors.length > 1) {
+    // Where all begin comes first: the channel that the position is of does not begin there.
+    const begun = Promise.all(pending.splice(0));
+    pending.push(begun.then(() => adopt(resume.position, cursors, replay, stream)));
+  }
   return {
     isFresh,
     isUntold: isFresh || (fresh.length > 0 && (isKnown || resume.kind === 'position')),

@@ -209,6 +209,30 @@ describe.each(platforms)('an open subscription on $name', (platform) => {
   });
 });
 
+it('a client of one channel that comes back to several goes on where it was, and begins in the others at a time', async () => {
+  class Timed extends GatedBackplane {
+    /** What is kept is all younger; this is known last. */
+    async positionBefore(): Promise<undefined> {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  const backplane = new Timed();
+  backplane.ready.open();
+  backplane.reading.open();
+  from = () => ({ time: 0 });
+  const imports = [SseModule.forRoot({ ping: false, backplane })];
+  const running = await start(platforms[0]!, { imports, controllers: [Rooms] });
+  const broadcaster = running.app.get(SseBroadcaster);
+  await broadcaster.publish('a', 'a 1');
+  const { id } = await broadcaster.publish('a', 'a 2');
+  for (const channel of ['a', 'b']) await broadcaster.publish(channel, `${channel} 3`);
+  const client = await open(running, '/rooms?names=a,b', { headers: { 'Last-Event-ID': id } });
+  const seen = (await client.events(2)).map(({ data }) => data);
+  expect(new Set(seen)).toEqual(new Set(['a 3', 'b 3']));
+  client.leave();
+  await running.app.close();
+});
+
 describe('subscriptions by tags', () => {
   let running: Running;
   let broadcaster: SseBroadcaster;
