@@ -50,7 +50,7 @@ export class CatchUp {
 
   /** Whether the client has all that is for it before its connection ends. */
   get isAtLimit(): boolean {
-    return !this.isSnapshotDue && this.cursors.every((cursor) => cursor.limit && cursor.isAtHead);
+    return !this.isSnapshotDue && !this.made && this.cursors.every((cursor) => cursor.limit && cursor.isAtHead);
   }
 
   /** Puts all cursors where the client goes on. @returns when it is known where, if the store must be asked */
@@ -116,7 +116,7 @@ export class CatchUp {
 
   /** Keeps what comes in the log until the reader has it. */
   keep(): void {
-    if (this.isLate) return;
+    // Also when it is late already: the log lets go of a cursor that is behind it, and this one may have moved since.
     this.isLate = true;
     for (const cursor of this.cursors) cursor.channel.keepFor(cursor);
   }

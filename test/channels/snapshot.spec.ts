@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { Controller, Query } from '@nestjs/common';
+import { Connection } from '../../lib/connection/connection.js';
 import {
   Sse,
   SseBroadcaster,
@@ -9,6 +11,7 @@ import {
   type SseModuleOptions,
   type SseSubscribeOptions,
 } from '../../lib/index.js';
+import { ReplayPace } from '../../lib/replay/replay-pace.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { until } from '../support/until.js';
@@ -54,6 +57,7 @@ describe('a snapshot', () => {
   afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
     for (const follower of followers.splice(0)) follower.leave();
+    jest.restoreAllMocks();
     await running.app.close();
     expect(faults).toEqual([]);
   });
@@ -267,6 +271,48 @@ describe('a snapshot', () => {
     await broadcaster.end('a');
     gate.open();
     expect((await client.rest()).map(({ data }) => data)).toEqual(['state 1', '0', '1']);
+  });
+
+  it('is followed by all that came meanwhile also for a client that was told of a gap, and has its turns late', async () => {
+    const { get } = Object.getOwnPropertyDescriptor(ReplayPace.prototype, 'hasTime')!;
+    let isBusy = true;
+    jest.spyOn(ReplayPace.prototype, 'hasTime', 'get').mockImplementation(function (this: ReplayPace) {
+      return (get!.call(this) as boolean) && !isBusy;
+    });
+    await begin({ history: { maxEvents: 2 } });
+    const { id } = await broadcaster.publish('a', 'old');
+    await publish(9);
+    const client = await follow('/feed?channels=a', id);
+    await until(() => broadcaster.subscribers('a') === 1, 'it waits for its turn');
+    await publish(1);
+    isBusy = false;
+    await until(() => gate.arrived === 1, 'the snapshot is being made');
+    isBusy = true;
+    await publish(20);
+    gate.open();
+    await turn();
+    await publish(1);
+    isBusy = false;
+    const numbers = [...Array(20).keys(), 0].map(String);
+    for (const data of ['{"channel":"a","reason":"trimmed"}', 'state 1', ...numbers]) {
+      expect((await client.event())?.data).toBe(data);
+    }
+  });
+
+  it('that was made reaches all who wait for it, also when they end before it is their turn', async () => {
+    await begin();
+    const waiters = [await follow('/shared?shareForMs=0'), await follow('/shared?shareForMs=0')];
+    await until(() => broadcaster.subscribers('a') === 2 && gate.arrived === 1, 'both wait');
+    const { writeShared } = Connection.prototype;
+    const written = jest.spyOn(Connection.prototype, 'writeShared');
+    written.mockImplementation(function (this: Connection, ...args) {
+      written.mockImplementation(writeShared);
+      writeShared.apply(this, args);
+      for (const connection of running.app.get(SseConnections)) connection.close();
+    });
+    gate.open();
+    const seen = await Promise.all(waiters.map((client) => client.rest()));
+    expect(seen.map((events) => events.map(({ data }) => data))).toEqual([['state 1'], ['state 1']]);
   });
 
   it.each([0, 2])(
