@@ -132,8 +132,8 @@ export class ProductionRun implements SourceSink {
   fail(error: unknown): void {
     if (this.isOver) return;
     this.flush();
-    // What was waiting may have failed as well: then all is said.
-    if (this.isOver) return;
+    // What was waiting may have failed as well: then clients are told of that.
+    if (this.isOver) return this.host.report(error);
     this.finish(this.failure(error));
   }
 

@@ -256,6 +256,19 @@ describe('an answer', () => {
       expect(await stored()).toEqual(['A', 'BC', 'Internal server error']);
     });
 
+    // Only what could not be sent was reported, and nobody ever heard why the source had failed.
+    it('reports why it failed, also when what was merged cannot be sent', async () => {
+      await begin();
+      const { subject, begun } = manual({ batch: { ms: 60_000, merge: () => ({ data: Buffer.from('x') }) } });
+      const production = await begun;
+      for (const token of 'ABC') subject.next(token);
+      const reason = new Error('the model is gone');
+      subject.error(reason);
+      await production.done;
+      expect(await stored()).toEqual(['A', 'Internal server error']);
+      expect(jest.mocked(Logger.prototype.error).mock.calls.flat()).toContain(reason);
+    });
+
     it.each([{ ms: -1 }, { events: 0 }, { merge: 'text' as never }, 7 as never])('refuses %p', async (batch) => {
       await begin();
       await expect(broadcaster.produce('a', [], { batch })).rejects.toMatchObject({ code: 'SSE_INVALID_OPTION' });
