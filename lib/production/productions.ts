@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent, isProducing, isSignalling } from '../backplane/abilities.js';
@@ -79,7 +80,10 @@ export class Productions implements ProductionHost {
   constructor(
     private readonly backplane: SseBackplane,
     private readonly options: ProductionsOptions,
-  ) {}
+  ) {
+    // Each production that waits for the store listens: more than ten are no leak.
+    setMaxListeners(Infinity, this.stopping.signal);
+  }
 
   /** Whether something runs into the channel on this node. */
   has(name: string): boolean {
@@ -149,7 +153,8 @@ export class Productions implements ProductionHost {
     const run = this.runs.get(name);
     run?.stop();
     await run?.done;
-    if (run) return true;
+    // If another node has the channel, this one has stopped nothing yet.
+    if (run && this.running.get(run)!.isOurs) return true;
     const { backplane } = this;
     if (!isProducing(backplane) || !isSignalling(backplane)) return false;
     if (!(await backplane.producing(name)).isRunning) return false;

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
+import { getEventListeners, getMaxListeners } from 'node:events';
 import { Controller, Logger } from '@nestjs/common';
-import type { SseProducingBackplane } from '../../lib/backplane/abilities.js';
+import type { SseProducingBackplane, SseSignallingBackplane } from '../../lib/backplane/abilities.js';
 import type { SseBackplaneEvent } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
@@ -422,6 +423,21 @@ describe('what is produced into a channel', () => {
       expect((await broadcaster.history('a')).map(({ data }) => data)).toEqual(['one']);
     });
 
+    // Node wrote of a possible memory leak when the eleventh began to wait.
+    it('many wait for it at the same time, and Node warns of nothing', async () => {
+      await running.app.close();
+      await begin({ backplane: (backplane = new Failing()), productions: { unavailableMs: 60_000 } });
+      const { signal } = broadcaster['productions']['stopping'];
+      backplane.fails = ({ kind }) => kind === 'event';
+      const names = Array.from({ length: 11 }, (_, n) => `channel ${n}`);
+      for (const name of names) await broadcaster.produce(name, ['x']);
+      await until(() => getEventListeners(signal, 'abort').length === names.length);
+      expect(getMaxListeners(signal)).toBeGreaterThan(names.length);
+      backplane.fails = () => false;
+      await until(() => backplane.held.size === 0);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    });
+
     it('nothing is stored any more by one that has lost its lease, and another can begin', async () => {
       const gate = new Gate();
       const production = await broadcaster.produce('a', tokens(gate));
@@ -433,6 +449,32 @@ describe('what is produced into a channel', () => {
       ).done;
       expect(brief((await watch()).events)).toEqual(['two']);
     });
+  });
+
+  // It stopped what was about to be refused here, answered true, and the other node went on.
+  it('is stopped where it runs, also while this node asks whether it may produce', async () => {
+    class Elsewhere extends MemoryBackplane implements SseProducingBackplane, SseSignallingBackplane {
+      isRunning = true;
+      readonly signals: string[] = [];
+      produce() {
+        return Promise.resolve(undefined);
+      }
+      producing() {
+        return Promise.resolve({ isRunning: this.isRunning });
+      }
+      signal(message: string) {
+        this.signals.push(message);
+        this.isRunning = false;
+        return Promise.resolve();
+      }
+      onSignal() {}
+    }
+    const backplane = new Elsewhere();
+    await begin({ backplane });
+    const refused = expect(broadcaster.produce('a', [])).rejects.toMatchObject({ code: 'SSE_PRODUCER_RUNNING' });
+    expect(await broadcaster.stop('a')).toBe(true);
+    expect(backplane.signals).toEqual(['{"stop":"a"}']);
+    await refused;
   });
 
   it('is one at a time also for two that begin in the same turn: the other source is released unread', async () => {
