@@ -338,7 +338,8 @@ export class Connection extends Outgoing {
       opening?.abandon(told);
     } else if (graceful && !isCut) {
       if (lastText !== undefined) this.write(lastText);
-      if (this.farewell !== undefined) this.write(this.farewell);
+      // Not an empty text: as a chunk that is the end of the body.
+      if (this.farewell) this.write(this.farewell);
       this.releaseWaiter();
       this.flush();
       this.endBody(this.isServerClosing);

@@ -5,6 +5,7 @@ import { Sse, SseConnections, SseModule, SseShutdownService, SseSignal, type Sse
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
 import { platforms, start, type Running } from '../support/platforms.js';
+import { get, RawClient } from '../support/raw-client.js';
 
 const facts = new Facts();
 
@@ -110,3 +111,17 @@ describe.each(platforms)('shutdown on $name', (platform) => {
     client.leave();
   });
 });
+
+it.each(platforms.filter(({ http2 }) => !http2))(
+  'a shutdown with nothing to say ends the body once, on $name',
+  async (platform) => {
+    const running = await start(platform, {
+      imports: [SseModule.forRoot({ shutdown: { retryMs: false } })],
+      controllers: [ClosingController],
+    });
+    const client = await RawClient.open(running.url, get('/endless'));
+    await client.readUntil('data: one\n\n\r\n');
+    await running.app.close();
+    expect((await client.readAll()).toString()).toBe('0\r\n\r\n');
+  },
+);
