@@ -59,9 +59,15 @@ export class InterceptorSource implements Source {
   }
 
   cancel(): void {
+    const { owner } = this;
     this.owner = this.sink = undefined;
     this.held = [];
-    this.subscription.unsubscribe();
+    try {
+      this.subscription.unsubscribe();
+    } catch (error) {
+      // rxjs gathers what teardown functions threw and throws it here.
+      owner?.report(error);
+    }
     this.source?.cancel();
     this.gate?.release();
   }

@@ -5,6 +5,7 @@ import {
   ForbiddenException,
   HttpException,
   Injectable,
+  Logger,
   Param,
   Scope,
   UseInterceptors,
@@ -389,6 +390,27 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
     client.leave();
     await Promise.all([facts.until('finalized'), facts.until('released')]);
     await until(() => running.app.get(SseConnections).size === 0);
+  });
+
+  it('that throw when they are released are told to the log, and the connection is over all the same', async () => {
+    const broken = new Error('a teardown that throws');
+    const logged = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    await use(
+      {},
+      intercept(
+        finalize(() => {
+          throw broken;
+        }),
+      ),
+    );
+    const connections = running.app.get(SseConnections);
+    const client = await open(running, '/released');
+    await client.event();
+    for (const connection of connections) connection.close();
+    expect(await client.rest()).toEqual([]);
+    await until(() => connections.closed.kicked === 1);
+    expect(logged.mock.calls).toEqual([[expect.objectContaining({ errors: [broken] })]]);
+    logged.mockRestore();
   });
 
   describe('and channels', () => {
