@@ -7,13 +7,6 @@ export type RawRequest = IncomingMessage | Http2ServerRequest;
 
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
-/** Node's own response: Express' is one, Fastify's reply has one. */
-export function rawResponseOf(response: object): RawResponse {
-  // Express' is asked first for what each of them has: to find that there is no `raw` takes longer.
-  const { locals } = response as { locals?: unknown };
-  return (locals ? response : ((response as { raw?: unknown }).raw ?? response)) as RawResponse;
-}
-
 export function rawRequestOf(request: unknown): RawRequest {
   const { raw } = request as { raw?: RawRequest };
   return raw ?? (request as RawRequest);

@@ -7,10 +7,8 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { SseError } from '../protocol/sse-error.js';
-import { rawResponseOf } from './node-messages.js';
 import { setRequestState } from './request-state.js';
 import { StreamRoutes } from './stream-routes.js';
-import { turnInPipeline } from './pipelining.js';
 
 /**
  * Lets everybody in, one after the other where a client has pipelined its requests. It tells the handler
@@ -32,7 +30,7 @@ export class SseGuard implements CanActivate, OnModuleInit {
     const { isRedirect } = routes.routeOf(context.getHandler());
     const response = context.getArgByIndex<object>(1);
     setRequestState(response, isRedirect ? null : routes);
-    return turnInPipeline(rawResponseOf(response)) ?? true;
+    return routes.turnOf(response) ?? true;
   }
 
   private configured(): StreamRoutes {

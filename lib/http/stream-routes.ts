@@ -4,6 +4,8 @@ import { InterceptedRequest } from './intercepted-request.js';
 import type { InterceptedRequestAcceptor } from './stream.interceptor.js';
 import { PlatformReply } from './platform-reply.js';
 import { NEST_METADATA } from './internals.js';
+import type { RawResponse } from './node-messages.js';
+import { turnInPipeline } from './pipelining.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
 import { StreamRequest, streamEnd, type StreamRoute } from './stream-request.js';
 
@@ -33,6 +35,22 @@ export class StreamRoutes implements InterceptedRequestAcceptor {
 
   takeIntercepted(handler: object, response: object): InterceptedRequest {
     return this.admit(new InterceptedRequest(this, this.registry, this.replyOf(response), this.routeOf(handler)));
+  }
+
+  /**
+   * Waits until it is the turn of a request that its client has pipelined.
+   *
+   * @throws {ServiceUnavailableException} as `turnInPipeline()`
+   */
+  turnOf(response: object): Promise<true> | undefined {
+    // Fastify's reply has Node's response, Express' is one. Not asked of the response: to find that there is no `raw` takes long.
+    const raw = this.contextKey ? (response as { readonly raw: RawResponse }).raw : (response as RawResponse);
+    try {
+      return turnInPipeline(raw);
+    } catch (error) {
+      this.registry.observer.refused(this.replyOf(response).route, 'too_many_waiting');
+      throw error;
+    }
   }
 
   routeOf(handler: object): StreamRoute {

@@ -1,14 +1,17 @@
 import 'reflect-metadata';
 import { Catch, Controller, Param, Req, ServiceUnavailableException, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { IncomingMessage } from 'node:http';
 import { concat, NEVER, Observable, of } from 'rxjs';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
+import { Observers } from '../../lib/connection/observers.js';
 import { Sse, SseConnections, SseModule, SseSignal, type SseCloseReason } from '../../lib/index.js';
 import { collectGarbage } from '../support/collect-garbage.js';
 import { Facts } from '../support/facts.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { get, RawClient } from '../support/raw-client.js';
+import { RecordingObserver } from '../support/recording-observer.js';
 import { until } from '../support/until.js';
 
 const facts = new Facts();
@@ -119,12 +122,16 @@ describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $n
   it('of which there are too many are refused, and cost nothing', async () => {
     const before = await heapUsed();
     const { all } = running.app.get(ConnectionRegistry);
+    const observer = new RecordingObserver();
+    running.app.get(Observers).add(observer);
     const requests = get('/endless/first') + get('/large').repeat(999);
     expect(requests.length).toBeLessThan(40_000);
     const client = await RawClient.open(running.url, requests);
     await facts.until('first opened');
     await until(() => refused === 999 - 16);
     expect(all.size).toBe(1);
+    const refusals = observer.told.filter((fact) => String(fact).startsWith('refused'));
+    expect(refusals).toEqual(Array(999 - 16).fill('refused /large too_many_waiting'));
     expect(((await heapUsed()) - before) / 2 ** 20).toBeLessThan(25);
     expect(facts.told).not.toContain('large opened');
     client.destroy();
@@ -133,4 +140,35 @@ describe.each(platforms.filter(({ http2 }) => !http2))('pipelined requests on $n
     expect(facts.told).not.toContain('large opened');
     expect(running.app.get(SseConnections).closed['client_left']).toBeGreaterThan(0);
   });
+});
+
+it('wait on Fastify too where a hook gives each reply `locals`, as @fastify/view asks for', async () => {
+  facts.forget();
+  const fastify = platforms.find(({ name }) => name === 'fastify')!;
+  const { app, url } = await start(
+    fastify,
+    { imports: [SseModule.forRoot({ ping: false })], controllers: [QueueController] },
+    (configured) => {
+      const instance = (configured as NestFastifyApplication).getHttpAdapter().getInstance();
+      instance.decorateReply('locals', null);
+      instance.addHook('onRequest', (_, reply, done) => {
+        Object.assign(reply, { locals: {} });
+        done();
+      });
+    },
+  );
+  const { all } = app.get(ConnectionRegistry);
+  const client = await RawClient.open(url, get('/held/a') + get('/endless/b'));
+  await facts.until('a opened');
+  // Requests of one packet are parsed in one go, and each is handled some turns later: one on another socket comes last.
+  const other = await RawClient.open(url, get('/finite/c'));
+  expect((await other.response()).body.toString()).toBe('data: c\n\n');
+  expect(facts.told).not.toContain('b opened');
+  other.destroy();
+  facts.tell('go on');
+  await facts.until('b opened');
+  expect(all.size).toBe(1);
+  client.destroy();
+  await facts.until('b released');
+  await app.close();
 });
