@@ -407,7 +407,7 @@ describe.each(platforms)('interceptors, on $name', (platform) => {
     const client = await open(running, '/released');
     await client.event();
     for (const connection of connections) connection.close();
-    expect(await client.rest()).toEqual([]);
+    await client.rest();
     await until(() => connections.closed.kicked === 1);
     expect(logged.mock.calls).toEqual([[expect.objectContaining({ errors: [broken] })]]);
     logged.mockRestore();
