@@ -1,6 +1,10 @@
 import 'reflect-metadata';
-import type { INestApplication } from '@nestjs/common';
+import { HttpException, type INestApplication } from '@nestjs/common';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { SseConnections } from '../../lib/index.js';
 import { describeWith } from '../support/external.js';
@@ -23,7 +27,7 @@ describeWith('curl', 'a sample does what its README says', () => {
   async function begin(name: keyof typeof samples): Promise<void> {
     process.env.PORT = '0';
     ({ app } = await samples[name]());
-    const { port } = new URL(await app.getUrl());
+    const { port } = new URL(await app!.getUrl());
     const readme = readFileSync(fileURLToPath(new URL(`../../sample/${name}/README.md`, import.meta.url)), 'utf8');
     commands = (readme.match(/^ {4}curl .+$/gm) ?? []).map((line) =>
       line.trim().replace('localhost:3000', `localhost:${port}`),
@@ -91,45 +95,109 @@ describeWith('curl', 'a sample does what its README says', () => {
     expect(await output(2, ['<id>', 'unknown'])).toMatch(/^HTTP\/1\.1 404 Not Found/);
   });
 
-  it('answers: joined, left, resumed without a hole or a repeat, stopped, and 204 when there is nothing', async () => {
+  it('answers: joined, left, resumed without a hole or a repeat, stopped, failed, and 204 when there is nothing', async () => {
     await begin('answers');
-    const words = 'You said hello and I have nothing to add to that'.split(' ');
-    const texts = (output: string) => Array.from(output.matchAll(/"text":"(\S+) "/g), ([, text]) => text);
-    const lastId = (output: string) => Array.from(output.matchAll(/^id: (\S+)$/gm)).at(-1)![1]!;
-    const { id } = JSON.parse(await output(0)) as { id: string };
+    const asking = (prompt: string): [string, string] => ['count to 100', prompt];
+    const of = (id: string): [string, string] => ['<id>', id];
+    const ask = async (prompt: string) => (JSON.parse(await output(0, asking(prompt))) as { id: string }).id;
+    const status = async (id: string) => JSON.parse(await output(4, of(id))) as unknown;
+    const numbers = (last: number) => Array.from({ length: last }, (_, n) => `${n + 1} `).join('');
+    /** What was asked and what was answered, of the events that are whole. Tokens that came together are one event. */
+    const textOf = (output: string) =>
+      Array.from(whole(output).matchAll(/^data: (.*)$/gm), ([, text]) => text).join('');
+    const whole = (output: string) => output.slice(0, output.lastIndexOf('\n\n') + 2);
+    const lastId = (output: string) => Array.from(whole(output).matchAll(/^id: (\S+)$/gm)).at(-1)![1]!;
+    const noContent = /^HTTP\/1\.1 204 No Content/;
 
-    const left = run(1, ['<id>', id]);
-    await left.until(({ stdout }) => stdout.includes('hello') && stdout.endsWith('\n\n'));
+    const prompt = 'count to 30';
+    const id = await ask(prompt);
+    const left = run(1, of(id));
+    await left.until(({ stdout }) => textOf(stdout).includes(' 3 '));
     await left.stop('SIGINT');
     // Nobody reads, and yet it is being written.
-    const [resumed, whole] = await Promise.all([
-      output(2, ['<id>', id], ['<the last id you saw>', lastId(left.stdout)]),
-      output(1, ['<id>', id]),
+    const [resumed, all] = await Promise.all([
+      output(2, of(id), ['<the last id you saw>', lastId(left.stdout)]),
+      output(1, of(id)),
     ]);
-    expect([...texts(left.stdout), ...texts(resumed)]).toEqual(words);
-    expect(texts(whole)).toEqual(words);
-    expect(whole).toMatch(/event: done\n/);
+    expect(textOf(left.stdout) + textOf(resumed)).toBe(prompt + numbers(30));
+    expect(textOf(all)).toBe(prompt + numbers(30));
+    expect(all).toContain('event: prompt\n');
     // Over, and still there for who comes late; who has all of it is told to stay away.
-    expect(texts(await output(1, ['<id>', id]))).toEqual(words);
-    const noContent = /^HTTP\/1\.1 204 No Content/;
-    expect(await output(2, ['<id>', id], ['<the last id you saw>', lastId(resumed)])).toMatch(noContent);
-    expect(await output(1, ['<id>', 'unknown'])).toMatch(noContent);
+    expect(await status(id)).toEqual({ status: 'completed' });
+    expect(textOf(await output(1, of(id)))).toBe(prompt + numbers(30));
+    expect(await output(2, of(id), ['<the last id you saw>', lastId(all)])).toMatch(noContent);
+    expect(await output(1, of('unknown'))).toMatch(noContent);
+    expect(await status('unknown')).toEqual({ status: 'none' });
 
-    const second = JSON.parse(await output(0)) as { id: string };
-    const watching = run(1, ['<id>', second.id]);
-    await watching.until(({ stdout }) => stdout.includes('hello'));
-    expect(await output(3, ['<id>', second.id])).toMatch(noContent);
+    // It would go on for the rest of the day.
+    const endless = await ask('count to 9999999');
+    const watching = run(1, of(endless));
+    await watching.until(({ stdout }) => textOf(stdout).includes(' 3 '));
+    expect(await status(endless)).toEqual({ status: 'running' });
+    expect(await output(3, of(endless))).toMatch(noContent);
     expect(await watching.exited).toBe(0);
-    expect(watching.stdout).not.toContain('event: done');
-    expect(await output(3, ['<id>', second.id])).toMatch(/^HTTP\/1\.1 404 Not Found/);
+    expect(await status(endless)).toEqual({ status: 'stopped' });
+    expect(textOf(await output(1, of(endless)))).toBe(textOf(watching.stdout));
+    expect(await output(3, of(endless))).toMatch(/^HTTP\/1\.1 404 Not Found/);
+
+    const failing = await ask('count to 3, then fail');
+    const failed = await output(1, of(failing));
+    expect(failed).toMatch(/data: .*3 \n/);
+    expect(failed).toMatch(/event: error\nid: \S+\ndata: The model was asked to fail\n\n/);
+    expect(await status(failing)).toEqual({ status: 'failed', message: 'The model was asked to fail' });
 
     // Two at the same time, and one when it is over.
-    const own: [string, string] = ['{', '{"id":"a",'];
-    const both = await Promise.all([output(0, own), output(0, own)]);
+    const own: [string, string][] = [['{', '{"id":"a",'], asking('count to 3')];
+    const both = await Promise.all([output(0, ...own), output(0, ...own)]);
     const refused = '{"message":"the answer a was begun already","error":"Conflict","statusCode":409}';
     expect(both.sort()).toEqual(['{"id":"a"}', refused]);
-    expect(texts(await output(1, ['<id>', 'a']))).toEqual(words);
-    expect(await output(0, own)).toBe(refused);
+    expect(textOf(await output(1, of('a')))).toBe(`count to 3${numbers(3)}`);
+    expect(await output(0, ...own)).toBe(refused);
+  });
+
+  it('answers: a real model is read until [DONE], and one that has refused, failed or left has not completed', async () => {
+    const { tokensOf } = await import('../../sample/answers/src/model.js');
+    const chunk = (content: string | null) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+    const answers: Record<string, string> = {
+      completes: `${chunk('')}${chunk('One ')}${chunk('two')}${chunk(null)}data: {"choices":[]}\n\ndata: [DONE]\n\n`,
+      fails: `${chunk('One ')}data: {"error":{"message":"a secret"}}\n\n`,
+      leaves: chunk('One '),
+    };
+    const asked: unknown[] = [];
+    const server = createServer((request, response) => {
+      void json(request).then((body) => {
+        asked.push({ url: request.url, authorization: request.headers.authorization, body });
+        const [{ content }] = (body as { messages: [{ content: string }] }).messages;
+        response.writeHead(content in answers ? 200 : 429).end(answers[content]);
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    Object.assign(process.env, { OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`, OPENAI_API_KEY: 'key', MODEL: 'm' });
+    const read = async (prompt: string) => {
+      const tokens: string[] = [];
+      try {
+        for await (const token of tokensOf(prompt, new AbortController().signal)) tokens.push(token);
+      } catch (error) {
+        return [...tokens, error instanceof HttpException && error.message];
+      }
+      return tokens;
+    };
+    try {
+      expect(await read('completes')).toEqual(['One ', 'two']);
+      expect(await read('fails')).toEqual(['One ', 'The model failed in the middle of its answer']);
+      expect(await read('leaves')).toEqual(['One ', 'The model left in the middle of its answer']);
+      expect(await read('refuses')).toEqual(['The model answered 429']);
+      expect(asked[0]).toEqual({
+        url: '/v1/chat/completions',
+        authorization: 'Bearer key',
+        body: { model: 'm', stream: true, messages: [{ role: 'user', content: 'completes' }] },
+      });
+    } finally {
+      for (const name of ['OPENAI_BASE_URL', 'OPENAI_API_KEY', 'MODEL']) delete process.env[name];
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   it('notifications: each user hears his own', async () => {
