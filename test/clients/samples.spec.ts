@@ -140,11 +140,13 @@ describeWith('curl', 'a sample does what its README says', () => {
     expect(textOf(await output(1, of(endless)))).toBe(textOf(watching.stdout));
     expect(await output(3, of(endless))).toMatch(/^HTTP\/1\.1 404 Not Found/);
 
+    const errors = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
     const failing = await ask('count to 3, then fail');
     const failed = await output(1, of(failing));
     expect(failed).toMatch(/data: .*3 \n/);
     expect(failed).toMatch(/event: error\nid: \S+\ndata: The model was asked to fail\n\n/);
     expect(await status(failing)).toEqual({ status: 'failed', message: 'The model was asked to fail' });
+    expect(errors).toHaveBeenCalledWith(expect.stringContaining('The model was asked to fail'));
 
     // Two at the same time, and one when it is over.
     const own: [string, string][] = [['{', '{"id":"a",'], asking('count to 3')];
