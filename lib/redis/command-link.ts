@@ -20,7 +20,8 @@ interface Command {
   readonly args: string[];
   /** Whether `maxPending` counts it. */
   readonly isPublish: boolean;
-  readonly since: number;
+  /** When the client got it, on the clock of `performance.now()`. */
+  sentAt: number;
   isSettled: boolean;
   /** The client that has it; none as long as it is held here. */
   client: AnyClient | undefined;
@@ -95,12 +96,11 @@ export class CommandLink {
     this.pending++;
     if (isPublish) this.publishes++;
     return new Promise((resolve, reject) => {
-      const since = performance.now();
       const command: Command = {
         key,
         args,
         isPublish,
-        since,
+        sentAt: 0,
         isSettled: false,
         client: undefined,
         waitsFor: undefined,
@@ -212,6 +212,7 @@ export class CommandLink {
   private dispatch(client: AnyClient, command: Command): void {
     if (command.isSettled) return;
     command.client = client;
+    command.sentAt = performance.now();
     const { key, args } = command;
     const shard = isCluster(client) ? client.slots[hashSlot(key)]?.master.client : undefined;
     const wasReady = shard === undefined || this.health.wasReady(shard);
@@ -255,12 +256,14 @@ export class CommandLink {
 
   /** Its time is over. */
   private expire(command: Command): void {
-    const { client, waitsFor, key, since } = command;
-    const within = ` within ${this.options.publishTimeoutMs} ms`;
+    const { client, waitsFor, key, sentAt } = command;
+    const { publishTimeoutMs } = this.options;
+    const within = ` within ${publishTimeoutMs} ms`;
     this.fail(command, client ? redisUnavailable(`no answer${within}`, 'unknown') : this.unsent(within));
-    if (client) this.suspect(client, key, since);
+    // One that was held for most of its time says nothing of the connection, which may be a moment old.
+    if (client && performance.now() - sentAt >= publishTimeoutMs / 2) this.suspect(client, key, sentAt);
     // All the time it was not ready: it may be waiting for an answer that never comes.
-    else if (waitsFor && waitsFor === this.#client && !this.isReady) this.replace(waitsFor);
+    else if (!client && waitsFor && waitsFor === this.#client && !this.isReady) this.replace(waitsFor);
   }
 
   private unsent(within: string): Error {

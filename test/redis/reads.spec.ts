@@ -74,34 +74,45 @@ describeWith('redis-server', 'the reads of a Redis backplane', (path) => {
 describeWith('redis-server', 'a Redis that stops answering and comes back', (path) => {
   it('gets what it was not sent yet, although the time of an earlier one was over', async () => {
     const server = await RedisServer.start(path, { aof: true });
-    const node = new RedisBackplane({ url: server.url, publishTimeoutMs: 2_000 });
-    const outcome = (data: string) =>
-      Promise.resolve(node.publish('orders', event(data), settings)).then(
-        () => 'stored',
-        (error: Error) => (/not sent/.test(error.message) ? 'not sent' : 'unknown'),
-      );
-    await outcome('first');
-    await server.kill();
-    // Whatever becomes of this one: afterwards it is known that there is no connection.
-    await outcome('probe');
-    let isBack = false;
-    const early = outcome('early');
-    const back = early.then(() => server.run()).finally(() => (isBack = true));
-    const late: Promise<string>[] = [];
-    while (!isBack) {
-      late.push(outcome(`late ${late.length}`));
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const publishTimeoutMs = 3_000;
+    const node = new RedisBackplane({ url: server.url, publishTimeoutMs });
+    const outcome = async (data: string): Promise<string> => {
+      const calledAt = performance.now();
+      try {
+        await node.publish('orders', event(data), settings);
+        return 'stored';
+      } catch (error) {
+        if (/not sent/.test((error as Error).message)) return 'not sent';
+        // A busy machine may be late with the answer. Nobody else may give up before the time is over.
+        return performance.now() - calledAt >= publishTimeoutMs ? 'not answered in time' : 'given up too early';
+      }
+    };
+    try {
+      await outcome('first');
+      await server.kill();
+      // Whatever becomes of this one: afterwards it is known that there is no connection.
+      await outcome('probe');
+      let isBack = false;
+      const early = outcome('early');
+      const back = early.then(() => server.run()).finally(() => (isBack = true));
+      const late: Promise<string>[] = [];
+      while (!isBack) {
+        late.push(outcome(`late ${late.length}`));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      expect(await early).toBe('not sent');
+      await back;
+      const outcomes = await Promise.all(late);
+      expect(outcomes).not.toContain('given up too early');
+      // The time of the first was over, and not that of the last.
+      expect(outcomes.at(-1)).toBe('stored');
+      const { entries } = await node.read('orders', undefined, 1_000);
+      const stored = outcomes.flatMap((one, i) => (one === 'stored' ? [`late ${i}`] : []));
+      const kept = entries.map((entry) => entry.event.data).filter((data) => stored.includes(data ?? ''));
+      expect(kept).toEqual(stored);
+    } finally {
+      await node.close();
+      await server.stop();
     }
-    expect(await early).toBe('not sent');
-    await back;
-    const outcomes = await Promise.all(late);
-    expect(outcomes.filter((one) => one === 'unknown')).toEqual([]);
-    // The time of the first was over, and not that of the last.
-    expect(outcomes.at(-1)).toBe('stored');
-    const { entries } = await node.read('orders', undefined, 1_000);
-    const stored = outcomes.flatMap((one, i) => (one === 'stored' ? [`late ${i}`] : []));
-    expect(entries.map((entry) => entry.event.data).slice(-stored.length)).toEqual(stored);
-    await node.close();
-    await server.stop();
   });
 });
