@@ -12,11 +12,11 @@ const part = process.env.TEST_PART ?? 'all';
 const longSpecs = [
   'test/browser/',
   'test/contract/backplanes\\.',
-  'test/channels/(cut|delivery|heap|load|slow-clients)\\.',
+  'test/channels/(cut|delivery|heap|load|membership|slow-clients)\\.',
   'test/e2e/(pipelining|retention)\\.',
   'test/hardening/(backpressure|bursts|delivery|ends|leaks|replays|shutdown)\\.',
   'test/package/api-report\\.',
-  'test/redis/(cluster-.+|connections|faults|leases|nodes|reads|redis-backplane|rollback.*|silence-check|unreadable)\\.',
+  'test/redis/(cluster-.+|connections|faults|leases|nodes|productions|reads|redis-backplane|rollback.*|silence-check|unreadable)\\.',
 ];
 
 /** On Nest 11 the short part is where the majors and module formats differ: how a response is taken over from Nest. */
