@@ -68,6 +68,14 @@ export class ProductionRun implements SourceSink {
   /** Bytes that it has stored, with what its events cost. */
   byteLength = 0;
   isOver = false;
+  /** Held since this node is the producer of the channel, if the backplane knows of producers. */
+  lease: { release(): Promise<void> } | undefined;
+  /** What another node produces, or has ended, is not this one's to end. */
+  isOurs = true;
+  /** Resolves when the beginning is stored, or could not be: the end comes after it. */
+  readonly beginning: Promise<void>;
+  /** Says so. */
+  begun!: () => void;
   private settle!: () => void;
   private dataKind: DataKind = 'nothing';
   private told: readonly SseBackplaneEvent[] | undefined;
@@ -78,11 +86,13 @@ export class ProductionRun implements SourceSink {
 
   /** @param origin a source, or what makes one when the production begins */
   constructor(
+    readonly channel: string,
     private readonly origin: Source | SseProducer,
     private readonly options: ProduceOptions,
     private readonly host: ProductionHost,
   ) {
     this.done = new Promise((resolve) => (this.settle = resolve));
+    this.beginning = new Promise((resolve) => (this.begun = resolve));
     this.queue = host.queueFor(this);
     if (typeof origin !== 'function') this.source = origin;
     const { batch } = options;

@@ -47,20 +47,6 @@ export interface ProductionsOptions {
   readonly endingOf: (name: string) => string | undefined;
 }
 
-interface Lease {
-  release(): Promise<void>;
-}
-
-/** What a production holds beside its run. */
-interface Running {
-  readonly name: string;
-  lease: Lease | undefined;
-  /** What another node produces, or has ended, is not this one's to end. */
-  isOurs: boolean;
-  /** Resolves when the beginning is stored, or could not be: the end comes after it. */
-  readonly beginning: Promise<void>;
-}
-
 /**
  * What runs into channels on this node, at most one into each.
  *
@@ -71,7 +57,6 @@ interface Running {
  */
 export class Productions implements ProductionHost {
   private readonly runs = new Map<string, ProductionRun>();
-  private readonly running = new WeakMap<ProductionRun, Running>();
   /** Bytes of all that run. */
   private byteLength = 0;
   private isClosing = false;
@@ -119,27 +104,23 @@ export class Productions implements ProductionHost {
       if (typeof origin !== 'function') origin.cancel();
       throw refusal;
     }
-    const run = new ProductionRun(origin, settings, this);
-    let begun!: () => void;
-    const beginning = new Promise<void>((resolve) => (begun = resolve));
-    const running: Running = { name, lease: undefined, isOurs: true, beginning };
-    this.running.set(run, running);
+    const run = new ProductionRun(name, origin, settings, this);
     this.runs.set(name, run);
     try {
-      running.lease = await this.acquire(name, settings, () => {
-        running.isOurs = false;
+      run.lease = await this.acquire(name, settings, () => {
+        run.isOurs = false;
         run.lose();
       });
       // Stopped before it began: there is nothing but its end.
       if (!run.isOver) await options.store(name, { kind: 'start', data: KEPT_WHOLE });
     } catch (error) {
-      running.isOurs &&= running.lease !== undefined;
+      run.isOurs &&= run.lease !== undefined;
       run.lose();
-      begun();
+      run.begun();
       await run.done;
       throw error;
     }
-    begun();
+    run.begun();
     run.start();
     return new SseProduction(name, run);
   }
@@ -154,7 +135,7 @@ export class Productions implements ProductionHost {
     run?.stop();
     await run?.done;
     // If another node has the channel, this one has stopped nothing yet.
-    if (run && this.running.get(run)!.isOurs) return true;
+    if (run?.isOurs) return true;
     const { backplane } = this;
     if (!isProducing(backplane) || !isSignalling(backplane)) return false;
     if (!(await backplane.producing(name)).isRunning) return false;
@@ -212,7 +193,7 @@ export class Productions implements ProductionHost {
 
   queueFor(run: ProductionRun): StoreQueue {
     return new StoreQueue({
-      store: (event, key) => this.options.store(this.running.get(run)!.name, event, key),
+      store: (event, key) => this.options.store(run.channel, event, key),
       hasKeys: isIdempotent(this.backplane),
       unavailableMs: this.options.productions.unavailableMs,
       hurry: this.stopping.signal,
@@ -235,14 +216,13 @@ export class Productions implements ProductionHost {
   }
 
   async conclude(run: ProductionRun, events: readonly SseBackplaneEvent[]): Promise<void> {
-    const running = this.running.get(run)!;
-    await running.beginning;
+    await run.beginning;
     const failure = await run.queue.whenEmpty();
     // It has completed, and what it said last could not be stored: that is no good end.
-    await this.storeEnd(running, failure === undefined || events.length === 0 ? events : run.failure(failure));
-    await running.lease?.release().catch(this.options.report);
+    await this.storeEnd(run, failure === undefined || events.length === 0 ? events : run.failure(failure));
+    await run.lease?.release().catch(this.options.report);
     this.byteLength -= run.byteLength;
-    this.runs.delete(running.name);
+    this.runs.delete(run.channel);
   }
 
   describe(errorEvent: ProduceOptions['errorEvent'], error: unknown, isText: boolean): SseBackplaneEvent | undefined {
@@ -251,7 +231,7 @@ export class Productions implements ProductionHost {
   }
 
   /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */
-  private async storeEnd(running: Running, events: readonly SseBackplaneEvent[]): Promise<void> {
+  private async storeEnd(run: ProductionRun, events: readonly SseBackplaneEvent[]): Promise<void> {
     const deadline = performance.now() + END_WITHIN_MS;
     const key = randomBytes(9).toString('base64url');
     // Without keys an event whose outcome is not known would be stored twice; an end after an end is none.
@@ -259,7 +239,7 @@ export class Productions implements ProductionHost {
     try {
       for (const [index, event] of events.entries()) {
         const store = async () =>
-          running.isOurs && this.options.store(running.name, event, hasKeys ? `${key}${index}` : undefined);
+          run.isOurs && this.options.store(run.channel, event, hasKeys ? `${key}${index}` : undefined);
         const mayRepeat = hasKeys || event.kind === 'end';
         if (mayRepeat) await retryWhileUnavailable(store, deadline, this.stopping.signal);
         else await store().catch(this.options.report);
@@ -269,7 +249,7 @@ export class Productions implements ProductionHost {
     }
   }
 
-  private async acquire(name: string, settings: ProduceOptions, onLost: () => void): Promise<Lease | undefined> {
+  private async acquire(name: string, settings: ProduceOptions, onLost: () => void): Promise<ProductionRun['lease']> {
     const { backplane } = this;
     if (!isProducing(backplane)) return undefined;
     const failure = this.describe(settings.errorEvent, new Error('the producer is gone'), false);
