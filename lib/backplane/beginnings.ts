@@ -13,7 +13,7 @@ const MAX_FORGOTTEN = 100_000;
  * @internal
  */
 export class Beginnings {
-  private secret = randomBytes(16);
+  #secret = randomBytes(16);
   /** How often the events of a channel were forgotten. */
   private readonly forgotten = new Map<string, number>();
 
@@ -22,13 +22,13 @@ export class Beginnings {
   /** Letters and digits, always the same for the channel until it is forgotten. */
   of(channel: string, length: number): string {
     const text = `${this.forgotten.get(channel) ?? 0} ${channel}`;
-    return toLetters(createHmac('sha256', this.secret).update(text).digest('base64url')).slice(0, length);
+    return toLetters(createHmac('sha256', this.#secret).update(text).digest('base64url')).slice(0, length);
   }
 
   /** What was published to the channel is gone. */
   forget(channel: string): void {
     if (this.forgotten.size >= this.max && !this.forgotten.has(channel)) {
-      this.secret = randomBytes(16);
+      this.#secret = randomBytes(16);
       this.forgotten.clear();
     }
     this.forgotten.set(channel, (this.forgotten.get(channel) ?? 0) + 1);

@@ -9,15 +9,15 @@ const POOL_LENGTH = 4_096;
  * @internal
  */
 export class RandomText {
-  private pool = '';
+  #pool = '';
   private at = 0;
 
   next(length: number): string {
-    if (this.at + length > this.pool.length) {
-      this.pool = toLetters(randomBytes((POOL_LENGTH * 3) / 4).toString('base64url'));
+    if (this.at + length > this.#pool.length) {
+      this.#pool = toLetters(randomBytes((POOL_LENGTH * 3) / 4).toString('base64url'));
       this.at = 0;
     }
-    return this.pool.slice(this.at, (this.at += length));
+    return this.#pool.slice(this.at, (this.at += length));
   }
 }
 

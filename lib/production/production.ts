@@ -38,19 +38,22 @@ export type SseProducer = (signal: AbortSignal) => unknown;
 export class SseProduction {
   /** Resolves, and never rejects, when the end is stored or could not be. */
   readonly done: Promise<void>;
+  /** Not enumerable: a handler may return this, and a log show it. What is behind it leads to the backplane's secrets. */
+  readonly #run: ProductionRun;
 
   /** @internal */
   constructor(
     /** The channel that it runs into. */
     readonly channel: string,
-    private readonly run: ProductionRun,
+    run: ProductionRun,
   ) {
+    this.#run = run;
     this.done = run.done;
   }
 
   /** Aborts the signal, releases the source, and stores the end: for clients it has completed. No effect when it is over. */
   stop(): Promise<void> {
-    this.run.stop();
+    this.#run.stop();
     return this.done;
   }
 }

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Controller, Logger } from '@nestjs/common';
+import { inspect } from 'node:util';
 import { Subject } from 'rxjs';
+import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
   Sse,
   SseBroadcaster,
@@ -273,6 +275,18 @@ describe('an answer', () => {
       await begin();
       await expect(broadcaster.produce('a', [], { batch })).rejects.toMatchObject({ code: 'SSE_INVALID_OPTION' });
     });
+  });
+
+  // It showed the backplane, with the secret that positions are made of, to whoever a handler had returned it to.
+  it('shows nothing of the backplane to a client or a log', async () => {
+    await begin();
+    const production = await broadcaster.produce('a', new Subject());
+    expect(JSON.parse(JSON.stringify(production))).toEqual({ channel: 'a', done: {} });
+    expect(inspect(production)).not.toContain('backplane');
+    // Nor does what leads to it by another way.
+    const memory = JSON.stringify(new MemoryBackplane());
+    expect(memory).not.toMatch(/secret|pool/);
+    await production.stop();
   });
 
   describe('is bounded:', () => {
