@@ -41,7 +41,7 @@ const layers = {
   '': { folders: [...ground, ...values, ...engine, ...edge], modules: [...anyBuiltin, ...nest] },
   following: { folders: [...ground, 'backplane'], modules: pureBuiltins },
   redis: { folders: [...ground, 'backplane', 'following'], modules: [...anyBuiltin, /^redis$/] },
-  testing: { folders: [...ground, 'backplane'], modules: anyBuiltin },
+  'backplane-testing': { folders: [...ground, 'backplane'], modules: anyBuiltin },
 };
 
 /** Within lib/ itself: sse.module → sse.providers → sse.options, and the entry index.ts above all three. */

@@ -53,7 +53,7 @@ const swcTransform = { '^.+\\.ts$': ['@swc/jest', swc] };
 const sourceNames = {
   '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'],
   '^nestjs-event-stream$': '<rootDir>/lib/index.ts',
-  '^nestjs-event-stream/(backplane|redis|testing)$': '<rootDir>/lib/$1/index.ts',
+  '^nestjs-event-stream/(backplane|backplane-testing|redis)$': '<rootDir>/lib/$1/index.ts',
 };
 
 // Also for the imports inside Nest 11's own packages: a stray one would find Nest 12 at the root.

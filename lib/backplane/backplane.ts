@@ -108,7 +108,7 @@ export interface SseBackplanePage {
  * Store first, deliver only from the reader. Then the publishing node gets its own events on the same path and in the same order
  * as every other node, once. Each channel has one order. There is none between channels.
  *
- * `backplaneContract` in `nestjs-event-stream/testing` tests all that is promised here.
+ * `backplaneContract` in `nestjs-event-stream/backplane-testing` tests all that is promised here.
  *
  * @publicApi
  */

@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplaneEntry, SseBackplaneListener } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
-import { backplaneContract } from '../../lib/testing/backplane-contract.js';
+import { backplaneContract } from '../../lib/backplane-testing/backplane-contract.js';
 import { FakeBackplane } from '../following/fake-backplane.js';
 import { FakeBroker } from '../following/fake-broker.js';
 

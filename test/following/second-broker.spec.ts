@@ -1,4 +1,4 @@
-import { backplaneContract } from '../../lib/testing/backplane-contract.js';
+import { backplaneContract } from '../../lib/backplane-testing/backplane-contract.js';
 import { FakeBackplane } from './fake-backplane.js';
 import { FakeBroker } from './fake-broker.js';
 

@@ -47,7 +47,7 @@ describe('the layers of lib/', () => {
       ['redis/redis.backplane.ts', "import { createClient } from 'redis';"],
       ['redis/redis.backplane.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
       ['following/channel-followers.ts', "import { Backplane } from '../backplane/backplane.js';"],
-      ['testing/backplane-contract.ts', "import { Backplane } from '../backplane/backplane.js';"],
+      ['backplane-testing/backplane-contract.ts', "import { Backplane } from '../backplane/backplane.js';"],
     ])('%s: %s', async (file, statement) => {
       expect(await arrowsOf(file, statement)).toEqual([]);
     });
@@ -76,7 +76,7 @@ describe('the layers of lib/', () => {
       ['following/channel-followers.ts', "import { Channel } from '../channel/channel.js';"],
       ['backplane/memory.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
       ['redis/redis.backplane.ts', "import { SseModule } from '../sse.module.js';"],
-      ['testing/backplane-contract.ts', "import { SseModule } from '../sse.module.js';"],
+      ['backplane-testing/backplane-contract.ts', "import { SseModule } from '../sse.module.js';"],
       ['channel/channel.ts', "export { SseInterceptor } from '../http/sse.interceptor.js';"],
       ['channel/channel.ts', "export * from '../http/sse.interceptor.js';"],
       ['channel/channel.ts', "export const late = import('../http/sse.interceptor.js');"],
@@ -119,7 +119,7 @@ describe('the layers of lib/', () => {
     ['http/sse.interceptor.ts', "import { createClient } from 'redis';"],
     ['redis/redis.backplane.ts', "import { Injectable } from '@nestjs/common';"],
     ['following/channel-followers.ts', "import { createClient } from 'redis';"],
-    ['testing/backplane-contract.ts', "import { createClient } from 'redis';"],
+    ['backplane-testing/backplane-contract.ts', "import { createClient } from 'redis';"],
     ['sse.module.ts', "import { FastifyReply } from 'fastify';"],
   ])('keep a foreign module out, %s: %s', async (file, statement) => {
     expect(await arrowsOf(file, statement)).toEqual(['module']);

@@ -6,7 +6,7 @@ import { createCluster } from 'redis';
 import type { SsePublishSettings } from '../../lib/backplane/backplane.js';
 import { Sse, SseBroadcaster, SseModule } from '../../lib/index.js';
 import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
-import { backplaneContract } from '../../lib/testing/backplane-contract.js';
+import { backplaneContract } from '../../lib/backplane-testing/backplane-contract.js';
 import { BackplaneLog } from '../support/backplane-log.js';
 import { open } from '../support/client.js';
 import { describeWith } from '../support/external.js';

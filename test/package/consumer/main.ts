@@ -10,7 +10,7 @@ import { NestFactory } from '@nestjs/core';
 import { Sse, SseClient, SseConnection, SseModule, type SseEventInit } from 'nestjs-event-stream';
 import { SseBackplane, type SseTimedBackplane } from 'nestjs-event-stream/backplane';
 import { RedisBackplane, type SseRedisOptions } from 'nestjs-event-stream/redis';
-import { backplaneContract } from 'nestjs-event-stream/testing';
+import { backplaneContract } from 'nestjs-event-stream/backplane-testing';
 import { from, type Observable } from 'rxjs';
 
 /** The application's own types of what a connection carries. */
