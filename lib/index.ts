@@ -8,7 +8,7 @@ export {
   type SseEventOf,
   type SseStoredEventOf,
 } from './channel/define-channel.js';
-export type { SseTags } from './broadcaster/kick-message.js';
+export type { SseTags } from './broadcaster/tags.js';
 export type { SseDisconnectOptions } from './broadcaster/kicks.js';
 export type { SseProducer, SseProduction } from './production/production.js';
 export type { SseBatchOptions, SseProduceOptions, SseProductionsOptions } from './production/production-options.js';

@@ -1,14 +1,14 @@
-import { isSignalling } from '../backplane/abilities.js';
-import type { SseBackplane, SseBackplaneEvent } from '../backplane/backplane.js';
+import type { SseBackplaneEvent } from '../backplane/backplane.js';
+import type { NodeSignals } from '../backplane/node-signals.js';
 import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { encodeEvent, type SseSerialize } from '../protocol/encoder.js';
-import type { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
-import { formatKick, hasTags, parseKick, type KickMessage, type SseTags } from './kick-message.js';
+import { parseKick, type KickMessage } from './kick-message.js';
 import { OpeningKicks } from './opening-kicks.js';
+import { checkTags, hasTags, type SseTags } from './tags.js';
 import { toStored } from '../channel/stored-event.js';
 
 /** What a client is told that is disconnected. */
@@ -23,9 +23,6 @@ export interface SseDisconnectOptions {
   event?: SseEventLike;
 }
 
-/** Malformed signals that are remembered, so that each is reported once. */
-const MAX_REPORTED = 100;
-
 /**
  * Ends connections of this node, and by tags those of all nodes.
  *
@@ -36,18 +33,18 @@ const MAX_REPORTED = 100;
  */
 export class Kicks {
   private readonly remembered: OpeningKicks;
-  private readonly reported = new Set<string>();
 
   constructor(
     private readonly registry: ConnectionRegistry,
-    private readonly backplane: SseBackplane,
+    private readonly signals: NodeSignals,
     private readonly serialize: SseSerialize,
     private readonly report: (error: unknown) => void,
-    /** Asked first: whether a message is for somebody else. */
-    private readonly isOther: (message: string, ageMs?: number) => boolean = () => false,
   ) {
     this.remembered = new OpeningKicks(registry, report);
-    if (isSignalling(backplane)) backplane.onSignal((message, ageMs) => this.signalled(message, ageMs));
+    signals.on('kick', (body, ageMs) => {
+      const message = parseKick(body);
+      this.kick(hasTags(message.tags), message, Date.now() - ageMs);
+    });
   }
 
   /**
@@ -61,33 +58,15 @@ export class Kicks {
     const { reason, event } = typeof options === 'string' ? { reason: options } : options;
     const stored = event === undefined ? undefined : toStored(toEventInit(event), this.serialize);
     if (typeof which === 'function') return this.kick(which, { reason, event: stored });
-    const message = formatKick({ kick: which, reason, event: stored });
-    if (isSignalling(this.backplane)) this.backplane.signal(message).catch(this.report);
+    checkTags('disconnect', which, 'a predicate, or tags such as { userId }');
+    this.signals.send('kick', { tags: which, reason, event: stored }).catch(this.report);
     return this.kick(hasTags(which), { reason, event: stored });
-  }
-
-  private signalled(text: string, ageMs = 0): void {
-    if (this.isOther(text, ageMs)) return;
-    let message: KickMessage;
-    try {
-      message = parseKick(text);
-    } catch (error) {
-      return this.reportOnce(text, error as SseError);
-    }
-    this.kick(hasTags(message.kick), message, Date.now() - ageMs);
-  }
-
-  /** Who may write to the backplane can say anything, and say it again and again. */
-  private reportOnce(text: string, error: SseError): void {
-    if (this.reported.size >= MAX_REPORTED || this.reported.has(text)) return;
-    this.reported.add(text);
-    this.report(error);
   }
 
   /** @param before whoever has arrived after that time is not meant, in milliseconds since the epoch */
   private kick(
     isMeant: (connection: SseConnection) => boolean,
-    { reason, event }: Omit<KickMessage, 'kick'>,
+    { reason, event }: Omit<KickMessage, 'tags'>,
     before = Infinity,
   ): number {
     const why = closeReason('kicked', reason);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { isSignalling } from '../backplane/abilities.js';
-import type { SseBackplane } from '../backplane/backplane.js';
+import type { NodeSignals } from '../backplane/node-signals.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelSet } from '../channel/channel-set.js';
-import { checkTags, hasTags, type SseTags } from './kick-message.js';
+import { checkTags, hasTags, type SseTags } from './tags.js';
+import { objectOption } from '../protocol/check-option.js';
 import type { SseFrom } from '../replay/channel-cursor.js';
 import { checkFrom } from '../subscription/subscription-options.js';
 import { SubscriptionFeed } from '../subscription/subscription-feed.js';
@@ -36,14 +36,16 @@ export class Memberships {
 
   constructor(
     private readonly registry: ConnectionRegistry,
-    private readonly backplane: SseBackplane,
+    private readonly signals: NodeSignals,
     private readonly set: ChannelSet,
     private readonly report: (error: unknown) => void,
-  ) {}
+  ) {
+    signals.on('membership', (body, ageMs) => this.heard(body, ageMs));
+  }
 
   /** @returns how many subscriptions of this node have it now, when their clients are told */
   async join(tags: SseTags, channel: string, from: SseFrom): Promise<number> {
-    checkTags(tags, 'join');
+    checkTags('join', tags);
     const name = checkChannelName(channel);
     const asked = checkFrom('from', from);
     const at = asked === 'live' ? await this.headOf(name) : asked;
@@ -51,29 +53,22 @@ export class Memberships {
   }
 
   async leave(tags: SseTags, channel: string): Promise<number> {
-    checkTags(tags, 'leave');
+    checkTags('leave', tags);
     return await this.change({ tags, channel: checkChannelName(channel), from: undefined, before: Date.now() });
   }
 
-  /** @returns whether the message was one of these */
-  hear(text: string, ageMs = 0): boolean {
-    if (!text.startsWith('{"membership"')) return false;
-    try {
-      const { membership, node } = JSON.parse(text) as { membership: Partial<Membership>; node: unknown };
-      if (node === this.node) return true;
-      const { tags, channel, from } = membership;
-      checkTags(tags, 'membership');
-      this.apply({
-        tags,
-        channel: checkChannelName(channel),
-        from: from === undefined ? undefined : checkFrom('from', from),
-        before: Date.now() - ageMs,
-      }).catch(this.report);
-    } catch (error) {
-      // Whoever may write to the backplane can say anything.
-      this.report(error);
-    }
-    return true;
+  /** @throws {SseError} for everything that {@link change} does not send */
+  private heard(body: unknown, ageMs: number): void {
+    const { tags, channel, from, node } = objectOption('membership', body as Partial<Membership & { node: string }>);
+    if (node === this.node) return;
+    checkTags('membership.tags', tags);
+    const membership: Membership = {
+      tags,
+      channel: checkChannelName(channel),
+      from: from === undefined ? undefined : checkFrom('membership.from', from),
+      before: Date.now() - ageMs,
+    };
+    this.apply(membership).catch(this.report);
   }
 
   /** A request whose handler was still at work: it may have asked for the channels before they changed. */
@@ -84,10 +79,8 @@ export class Memberships {
   }
 
   private async change(membership: Membership): Promise<number> {
-    if (isSignalling(this.backplane)) {
-      const { tags, channel, from } = membership;
-      await this.backplane.signal(JSON.stringify({ membership: { tags, channel, from }, node: this.node }));
-    }
+    const { tags, channel, from } = membership;
+    await this.signals.send('membership', { tags, channel, from, node: this.node });
     return await this.apply(membership);
   }
 

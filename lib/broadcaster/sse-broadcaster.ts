@@ -1,5 +1,6 @@
 import { applicationClosed } from '../backplane/application-closed.js';
 import type { SseBackplane } from '../backplane/backplane.js';
+import { NodeSignals } from '../backplane/node-signals.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { SseErrorEventFactory } from '../protocol/error-event.js';
@@ -16,11 +17,11 @@ import type {
   SseEventOf,
   SseStoredEventOf,
 } from '../channel/define-channel.js';
-import type { SseTags } from './kick-message.js';
 import { Kicks, type SseDisconnectOptions } from './kicks.js';
 import { KeptEvents } from './kept-events.js';
 import { Memberships } from './memberships.js';
 import { Publisher } from './publisher.js';
+import type { SseTags } from './tags.js';
 import type { SseProduceOptions, SseProductionsOptions } from '../production/production-options.js';
 import type { SseProductionStatus } from '../production/production-outcome.js';
 import type { SseProducer, SseProduction } from '../production/production.js';
@@ -95,20 +96,15 @@ export class SseBroadcaster {
       historyOf: (name) => this.productions.historyOf(name),
     });
     this.replay = new ReplayResources(backplane, registry.observer);
-    this.productions = new Productions(backplane, {
+    const signals = new NodeSignals(backplane, options.report);
+    this.productions = new Productions(backplane, signals, {
       ...options,
       settingsOf: (name) => this.set.settingsOf(name),
       store: (name, event, key) => this.publisher.storeProduced(name, event, key),
       endingOf: (name) => this.set.find(name)?.ending,
     });
-    this.memberships = new Memberships(registry, backplane, this.set, options.report);
-    this.kicks = new Kicks(
-      registry,
-      backplane,
-      options.serialize,
-      options.report,
-      (message, ageMs) => this.memberships.hear(message, ageMs) || this.productions.hear(message, ageMs),
-    );
+    this.memberships = new Memberships(registry, signals, this.set, options.report);
+    this.kicks = new Kicks(registry, signals, options.serialize, options.report);
   }
 
   /**

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { applicationClosed } from '../backplane/application-closed.js';
-import { isIdempotent, isProducing, isSignalling } from '../backplane/abilities.js';
+import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { KEPT_WHOLE } from '../backplane/kept-whole.js';
+import type { NodeSignals } from '../backplane/node-signals.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import { errorEventOf, type SseErrorEventFactory } from '../protocol/error-event.js';
 import type { SseSerialize } from '../protocol/encoder.js';
@@ -64,8 +65,10 @@ export class Productions implements ProductionHost {
 
   constructor(
     private readonly backplane: SseBackplane,
+    private readonly signals: NodeSignals,
     private readonly options: ProductionsOptions,
   ) {
+    signals.on('stop', (name, ageMs) => this.stopOlder(checkChannelName(name), Date.now() - ageMs));
     // Each production that waits for the store listens: more than ten are no leak.
     setMaxListeners(Infinity, this.stopping.signal);
   }
@@ -136,28 +139,13 @@ export class Productions implements ProductionHost {
     await run?.done;
     // If another node has the channel, this one has stopped nothing yet.
     if (run?.isOurs) return true;
-    const { backplane } = this;
-    if (!isProducing(backplane) || !isSignalling(backplane)) return false;
+    const { backplane, signals } = this;
+    if (!isProducing(backplane) || !signals.hasOthers) return false;
     if (!(await backplane.producing(name)).isRunning) return false;
-    await backplane.signal(JSON.stringify({ stop: name }));
+    await signals.send('stop', name);
     const deadline = performance.now() + STOP_WITHIN_MS;
     while (performance.now() < deadline && !this.isClosing && (await backplane.producing(name)).isRunning) {
       await delay(STOP_ASK_MS);
-    }
-    return true;
-  }
-
-  /** @returns whether a message of another node was for productions */
-  hear(text: string, ageMs = 0): boolean {
-    if (!text.startsWith('{"stop"')) return false;
-    try {
-      const { stop } = JSON.parse(text) as { stop?: string };
-      const run = this.runs.get(checkChannelName(stop));
-      // What began later is not meant.
-      if (run && run.askedAt <= Date.now() - ageMs) run.stop();
-    } catch (error) {
-      // Whoever may write to the backplane can say anything.
-      this.options.report(error);
     }
     return true;
   }
@@ -228,6 +216,12 @@ export class Productions implements ProductionHost {
   describe(errorEvent: ProduceOptions['errorEvent'], error: unknown, isText: boolean): SseBackplaneEvent | undefined {
     const { serialize, report } = this.options;
     return errorEventOf(errorEvent, error, isText, (event) => toStored(event, serialize), report);
+  }
+
+  /** Another node stops what runs into the channel. What began after it said so is not meant. */
+  private stopOlder(name: string, before: number): void {
+    const run = this.runs.get(name);
+    if (run && run.askedAt <= before) run.stop();
   }
 
   /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */

@@ -60,7 +60,7 @@ export const SSE_ERROR_CODES = [
  * | `SSE_NO_RETURN` | a handler returned `undefined` |
  * | `SSE_NOT_CONFIGURED` | `@Sse()` without `SseModule` |
  * | `SSE_CONFIGURED_TWICE` | two `SseModule.forRoot()` in one application |
- * | `SSE_UNSUPPORTED` | a version of Nest, Fastify or Node whose insides are not as expected |
+ * | `SSE_UNSUPPORTED` | a version of Nest, Fastify or Node whose insides are not as expected; a signal of another node that cannot be read |
  * | `SSE_ALREADY_STARTED` | a source that can be read once was used twice |
  * | `SSE_CLOSED` | the queue, connection or broadcaster is closed |
  * | `SSE_PRODUCER_RUNNING` | the channel has a producer already |
