@@ -38,7 +38,7 @@ export type { SseShutdownOptions } from './lifecycle/shutdown-options.js';
 export { SsePingService } from './lifecycle/sse-ping.service.js';
 export { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 export { encodeComment, encodeEvent, type SseEncodeOptions, type SseSerialize } from './protocol/encoder.js';
-export type { SseErrorEventFactory } from './protocol/error-event.js';
+export type { SseErrorEventFactory, SseGap, SseGapEventFactory } from './protocol/client-events.js';
 export type { SseDecodedEvent } from './protocol/event-decoder.js';
 export type { SseHeaders } from './protocol/headers.js';
 export type { SseHistoryOptions } from './protocol/history-limits.js';

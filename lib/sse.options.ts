@@ -11,6 +11,7 @@ import {
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
 import { resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
 import { invalidOption, unknownOption } from './protocol/check-option.js';
+import { defaultGapEvent } from './protocol/client-events.js';
 
 /**
  * The options of `SseModule.forRoot()`. All are optional; durations are in milliseconds, `false` disables.
@@ -68,6 +69,7 @@ const NAMES: readonly string[] = [
   'ping',
   'as',
   'errorEvent',
+  'gapEvent',
   'shutdown',
   'history',
   'slowClient',
@@ -90,10 +92,12 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) throw unknownOption(name, options[name as keyof SseModuleOptions], NAMES);
   }
+  const channels = resolveChannelOptions(options);
+  const base = { ...STREAM_DEFAULTS, gapEvent: defaultGapEvent(channels.gapType) };
   return Object.freeze({
-    stream: resolveStreamOptions(STREAM_DEFAULTS, options),
+    stream: resolveStreamOptions(base, options),
     shutdown: resolveShutdownOptions(options.shutdown ?? {}),
-    channels: resolveChannelOptions(options),
+    channels,
     productions: resolveProductionsOptions(options.productions ?? {}),
     backplane: checkBackplane(options.backplane),
     hooks: resolveHooks(options),

@@ -3,7 +3,7 @@ import type { SseBackplane } from '../backplane/backplane.js';
 import { NodeSignals } from '../backplane/node-signals.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import type { SseErrorEventFactory } from '../protocol/error-event.js';
+import { eventFactory, type SseErrorEventFactory } from '../protocol/client-events.js';
 import { integerOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
@@ -143,13 +143,13 @@ export class SseBroadcaster {
     ];
     checkChannelCount(names.length);
     if (this.isClosed) throw applicationClosed();
-    const { from, snapshot, ...hooks } = (options ?? {}) as SseSubscribeOptions;
+    const { from, snapshot, gapEvent, ...hooks } = (options ?? {}) as SseSubscribeOptions;
     const plan = {
       ...hooks,
       names,
       fromOf: resolveFrom(from),
       snapshot: resolveSnapshot(snapshot),
-      gapType: this.options.channels.gapType,
+      gapEvent: eventFactory('gapEvent', gapEvent),
     };
     return new SseSubscription(this.set, this.replay, plan, this.admit);
   }
@@ -205,12 +205,18 @@ export class SseBroadcaster {
    * @example
    * await broadcaster.produce(`answers/${id}`, (signal) => model.stream(prompt, { signal }), { batch: true });
    */
-  async produce(
-    channel: SseChannelRef,
+  produce<Events extends SseEventMap>(
+    channel: SseChannel<Events>,
     source: SseProducer | object,
-    options: SseProduceOptions = {},
-  ): Promise<SseProduction> {
-    return await this.productions.produce(nameOf(channel), source, options);
+    options?: SseProduceOptions<SseChannel<Events>>,
+  ): Promise<SseProduction>;
+  produce<Channel extends SseChannelRef>(
+    channel: Channel,
+    source: SseProducer | object,
+    options?: SseProduceOptions<Channel>,
+  ): Promise<SseProduction>;
+  async produce(channel: SseChannelRef, source: SseProducer | object, options: unknown = {}): Promise<SseProduction> {
+    return await this.productions.produce(nameOf(channel), source, options as SseProduceOptions);
   }
 
   /**

@@ -32,7 +32,7 @@ export interface SseChannelOptions {
   history?: Partial<SseHistoryOptions>;
   /** @default 'skip' */
   slowClient?: SseSlowClient;
-  /** The type of the event that announces a gap. @default 'gap' */
+  /** The type of the event that announces a gap, where `gapEvent` does not make another one. @default 'gap' */
   gapType?: string;
   /**
    * How many channels this node may know: those that are read here, and those whose events it keeps. One more is refused, so that

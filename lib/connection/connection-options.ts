@@ -7,6 +7,12 @@ import {
   objectOption,
   oneOf,
 } from '../protocol/check-option.js';
+import {
+  defaultGapEvent,
+  resolveClientEvents,
+  type ClientEvents,
+  type SseClientEventOptions,
+} from '../protocol/client-events.js';
 import type { Encoding } from '../protocol/encoding.js';
 import { lineEndingEncoding, type LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -54,7 +60,7 @@ export interface SsePingOptions {
  *
  * @internal
  */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ClientEvents {
   /** Taken when the headers are sent. */
   readonly encoding: Encoding;
   readonly serialize: (data: unknown) => string;
@@ -66,7 +72,7 @@ export interface ConnectionOptions {
 }
 
 /** The same as users give it: what is left out is taken from what it overrides. */
-export interface SseConnectionOptions {
+export interface SseConnectionOptions extends SseClientEventOptions {
   /** What ends a line on the wire. It cannot change after the headers are sent. @default '\n' */
   lineEnding?: LineEnding;
   /** Turns `data` that is not a string into text. @default JSON.stringify */
@@ -97,6 +103,9 @@ export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
   buffer: Object.freeze({ maxBytes: 1_048_576, overflow: 'disconnect' }),
   ping: Object.freeze({ intervalMs: 15_000, event: undefined }),
   as: 'event',
+  // Of an error it shows nothing: what may be shown, only the Nest edge knows.
+  errorEvent: () => null,
+  gapEvent: defaultGapEvent('gap'),
 });
 
 const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
@@ -110,6 +119,7 @@ const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
 export function resolveConnectionOptions(base: ConnectionOptions, overrides: SseConnectionOptions): ConnectionOptions {
   const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping, as } = overrides;
   return {
+    ...resolveClientEvents(base, overrides),
     encoding:
       lineEnding === undefined ? base.encoding : lineEndingEncoding(oneOf('lineEnding', lineEnding, LINE_ENDINGS)),
     serialize: serialize === undefined ? base.serialize : functionOption('serialize', serialize),

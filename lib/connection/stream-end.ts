@@ -1,5 +1,5 @@
-import { encodeEvent, encodeInit } from '../protocol/encoder.js';
-import { errorEventOf, type SseErrorEventFactory } from '../protocol/error-event.js';
+import { encodeInit } from '../protocol/encoder.js';
+import { errorEventOf } from '../protocol/client-events.js';
 import { closeReason } from './close-reason.js';
 import type { Connection } from './connection.js';
 
@@ -7,8 +7,6 @@ import type { Connection } from './connection.js';
 export interface StreamEnd {
   /** Data of a last event, after the source has completed. */
   readonly done: string | undefined;
-  /** The event that tells the client of a failure, or `null` to tell it nothing. */
-  readonly errorEvent: SseErrorEventFactory;
   /** Told of a failure after the headers were sent, and of one that nobody waits for any more. */
   readonly report: (error: unknown) => void;
 }
@@ -35,13 +33,7 @@ export function endWithFailure(connection: Connection, thrown: unknown, end: Str
   // Before the headers are out, the exception filters answer, with the status that the error asks for.
   if (connection.state !== 'open' || connection.isAnswerable) return connection.end(reason);
   end.report(error);
-  const { serialize } = connection.options;
-  const text = errorEventOf(
-    end.errorEvent,
-    error,
-    connection.isText,
-    (event) => encodeEvent(event, { serialize }),
-    end.report,
-  );
+  const { errorEvent, serialize } = connection.options;
+  const text = errorEventOf(errorEvent, error, connection.isText, (event) => encodeInit(event, serialize), end.report);
   connection.end(reason, text);
 }

@@ -95,7 +95,7 @@ describe('resolveStreamOptions', () => {
       });
       for (const error of [new Error('secret'), 'secret', undefined, { message: 'secret' }]) {
         expect(errorEvent(error, true)).toEqual({ type: 'error', data: 'Internal server error' });
-        expect(errorEvent(error, false)?.data).toEqual({ message: 'Internal server error', statusCode: 500 });
+        expect(errorEvent(error, false)).toMatchObject({ data: { message: 'Internal server error', statusCode: 500 } });
       }
     });
   });
@@ -104,7 +104,8 @@ describe('resolveStreamOptions', () => {
     [{ done: 5 }, 'The option done is 5. Allowed: a string.'],
     [{ done: null }, 'The option done is null. Allowed: a string.'],
     [{ commit: 'never' }, 'The option commit is "never". Allowed: "immediately", "firstEvent".'],
-    [{ errorEvent: null }, 'The option errorEvent is null. Allowed: a function.'],
+    [{ errorEvent: 'none' }, 'The option errorEvent is "none". Allowed: a function, or null for no event.'],
+    [{ gapEvent: {} }, 'The option gapEvent is {  }. Allowed: a function, or null for no event.'],
     [{ ping: { event: 'ping' } }, 'The option ping.event is "ping". Allowed: a function.'],
     [{ ping: true }, 'The option ping is true.'],
     [{ ping: null }, 'The option ping is null.'],

@@ -6,8 +6,7 @@ import {
   type ConnectionOptions,
   type SseConnectionOptions,
 } from '../connection/connection-options.js';
-import { functionOption, invalidOption, invalidSecret, objectOption, oneOf } from '../protocol/check-option.js';
-import type { SseErrorEventFactory } from '../protocol/error-event.js';
+import { invalidOption, invalidSecret, objectOption, oneOf } from '../protocol/check-option.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
 import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -22,13 +21,6 @@ export interface SseStreamOptions extends SseConnectionOptions {
    * @default {}
    */
   headers?: SseHeaders;
-  /**
-   * The event that ends a stream whose source fails after the headers are out.
-   *
-   * @default type 'error' with `{ message, statusCode }` of an `HttpException`, and `'Internal server error'` and 500 for all other
-   * errors. A stream that has sent only strings gets the message alone, as text
-   */
-  errorEvent?: SseErrorEventFactory | undefined;
 }
 
 /** What a route can set: the second argument of `@Sse()`. */
@@ -58,7 +50,6 @@ export interface StreamOptions extends ConnectionOptions {
   readonly headers: SseHeaders;
   /** All response headers, made once for each route: for HTTP/1 and for later versions. */
   readonly responseHeaders: { readonly http1: ResponseHeaders; readonly http2: ResponseHeaders };
-  readonly errorEvent: SseErrorEventFactory;
   readonly commit: 'immediately' | 'firstEvent';
   readonly done: string | undefined;
 }
@@ -79,13 +70,12 @@ export const STREAM_DEFAULTS: StreamOptions = Object.freeze({
  * @internal
  */
 export function resolveStreamOptions(base: StreamOptions, overrides: SseRouteOptions): StreamOptions {
-  const { headers, errorEvent, commit, done } = overrides;
+  const { headers, commit, done } = overrides;
   if (done !== undefined && typeof done !== 'string') throw invalidOption('done', done, 'a string');
   return Object.freeze({
     ...base,
     ...resolveConnectionOptions(base, overrides),
     ...(headers === undefined ? undefined : headerOptions({ ...base.headers, ...checkHeaders(headers) })),
-    errorEvent: errorEvent === undefined ? base.errorEvent : functionOption('errorEvent', errorEvent),
     commit: commit === undefined ? base.commit : oneOf('commit', commit, ['immediately', 'firstEvent']),
     done: done === undefined ? base.done : done,
   });

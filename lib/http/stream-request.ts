@@ -268,8 +268,8 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 }
 
-export function streamEnd({ done, errorEvent }: StreamOptions, report: (error: unknown) => void): StreamEnd {
-  return { done, errorEvent, report };
+export function streamEnd({ done }: StreamOptions, report: (error: unknown) => void): StreamEnd {
+  return { done, report };
 }
 
 function commitNow(connection: Connection): void {

@@ -1,3 +1,4 @@
+import type { SseChannelRef, SseEventOf } from '../channel/define-channel.js';
 import {
   functionOption,
   integerOption,
@@ -6,7 +7,7 @@ import {
   objectOption,
   oneOf,
 } from '../protocol/check-option.js';
-import type { SseErrorEventFactory } from '../protocol/error-event.js';
+import { eventFactory, type SseErrorEventFactory } from '../protocol/client-events.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import { mergeText, type BatchOptions } from './value-batch.js';
 
@@ -34,7 +35,7 @@ export interface SseBatchOptions {
 }
 
 /** What one production decides. */
-export interface SseProduceOptions {
+export interface SseProduceOptions<Channel extends SseChannelRef = string> {
   /**
    * Bytes of events that are kept, with 256 for each beside its text. Whoever comes late reads all of it from its first
    * event, so that one that would be larger fails. @default 16_777_216
@@ -43,11 +44,12 @@ export interface SseProduceOptions {
   /** What the values of the source are: `'data'` makes data of every value. @default that of the module */
   as?: SseValuesAs;
   /**
-   * The event that tells of a failure; `null`: none, the channel just ends. `isText`: nothing but strings was stored.
+   * The event that tells of a failure; `null`: none, the channel just ends. `isText`: nothing but strings was stored. On a typed
+   * channel it is one of the channel's events.
    *
    * @default that of the module
    */
-  errorEvent?: SseErrorEventFactory;
+  errorEvent?: SseErrorEventFactory<SseEventOf<Channel>> | null;
   /** Stores several values as one event. `true`: with the defaults. @default false: each value is an event */
   batch?: SseBatchOptions | boolean;
   /** What goes on for longer fails, in milliseconds. `false`: never. @default that of the module */
@@ -112,14 +114,14 @@ export function resolveProduceOptions(
   const {
     maxBytes = MAX_BYTES,
     as = defaults.as,
-    errorEvent = defaults.errorEvent,
+    errorEvent,
     batch = false,
     deadlineMs = defaults.deadlineMs,
   } = objectOption('options', options);
   return {
     maxBytes: integerOption('maxBytes', maxBytes, 1),
     as: oneOf('as', as, ['event', 'data']),
-    errorEvent: functionOption('errorEvent', errorEvent),
+    errorEvent: eventFactory('errorEvent', errorEvent) ?? defaults.errorEvent,
     batch: batch === false ? undefined : resolveBatch(batch === true ? {} : batch),
     deadlineMs: integerOptionOrFalse('deadlineMs', deadlineMs, 1, MAX_TIMER_MS),
   };

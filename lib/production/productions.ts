@@ -7,7 +7,7 @@ import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../bac
 import { KEPT_WHOLE } from '../backplane/kept-whole.js';
 import type { NodeSignals } from '../backplane/node-signals.js';
 import { checkChannelName } from '../channel/channel-name.js';
-import { errorEventOf, type SseErrorEventFactory } from '../protocol/error-event.js';
+import { errorEventOf, type SseErrorEventFactory } from '../protocol/client-events.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';

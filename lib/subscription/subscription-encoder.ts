@@ -1,5 +1,5 @@
 import { invalidOption } from '../protocol/check-option.js';
-import { encodeEvent, encodeEventWithId } from '../protocol/encoder.js';
+import { encodeEvent, encodeEventWithId, type SseSerialize } from '../protocol/encoder.js';
 import type { Frame } from '../protocol/frame.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { isThenable } from '../source/thenable.js';
@@ -42,9 +42,9 @@ export class SubscriptionEncoder {
   }
 
   /** An event of the subscription itself: a gap, a snapshot. */
-  encodeOwn(event: SseEventInit): string {
+  encodeOwn(event: SseEventInit, serialize?: SseSerialize): string {
     const { id } = this;
-    return id === '' ? encodeEvent(event) : encodeEventWithId(event, id);
+    return id === '' ? encodeEvent(event, { serialize }) : encodeEventWithId(event, id, serialize);
   }
 
   private isExcluded(frame: Frame): boolean {

@@ -62,7 +62,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     private readonly end: StreamEnd,
   ) {
     const cursors = plan.names.map((name) => this.cursorFor(name, plan.fromOf(name)));
-    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, cursors, plan.gapType);
+    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, cursors, plan.gapEvent);
     this.catchUp = new CatchUp(cursors, this, connection, replay, plan.snapshot, this.output);
   }
 

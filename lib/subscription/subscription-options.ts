@@ -1,5 +1,6 @@
 import type { SseConnection } from '../connection/sse-connection.js';
 import { functionOption, integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
+import type { SseGapEventFactory } from '../protocol/client-events.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseChannelRef, SseEventOf, SseStoredEventOf } from '../channel/define-channel.js';
 import type { SseFrom } from '../replay/channel-cursor.js';
@@ -57,15 +58,21 @@ export interface SseSubscribeOptions<Channel extends SseChannelRef = string> {
   onSubscribe?: (connection: SseConnection) => unknown;
   /** Called once for each connection that gets no more events. A failure is logged. */
   onUnsubscribe?: (connection: SseConnection) => unknown;
+  /**
+   * The event that tells a client that it has missed events. On a typed channel it is one of the channel's events. `null`: none.
+   *
+   * @default that of the answer, the route or the module
+   */
+  gapEvent?: SseGapEventFactory<SseEventOf<Channel>> | null;
 }
 
 /** A subscription, with nothing left out. */
-export interface SubscriptionPlan extends Omit<SseSubscribeOptions, 'from' | 'snapshot'> {
+export interface SubscriptionPlan extends Omit<SseSubscribeOptions, 'from' | 'snapshot' | 'gapEvent'> {
   readonly names: readonly string[];
   readonly fromOf: (channel: string) => SseFrom;
   readonly snapshot: SnapshotPlan | undefined;
-  /** The type of the event that announces a gap. */
-  readonly gapType: string;
+  /** `undefined`: that of the connection. */
+  readonly gapEvent: SseGapEventFactory | undefined;
 }
 
 /** Options for a channel that joins an open stream. */

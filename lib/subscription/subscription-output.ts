@@ -1,4 +1,5 @@
 import type { SseGapReason } from '../protocol/gap-reason.js';
+import { gapEventOf, type SseGapEventFactory } from '../protocol/client-events.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
@@ -31,7 +32,7 @@ export class SubscriptionOutput {
     private readonly pace: ReplayPace,
     private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
     private cursors: readonly ChannelCursor[],
-    private readonly gapType: string,
+    private readonly gapEvent: SseGapEventFactory | undefined,
   ) {
     this.encoder = new SubscriptionEncoder(cursors, filter);
   }
@@ -109,16 +110,27 @@ export class SubscriptionOutput {
     this.writeText(load.encode(state, this.encoder.id, this.connection.options.serialize), 1);
   }
 
-  /** Announces what is missing, once for all channels that miss for the same reason. */
+  /**
+   * Announces what is missing, once for all channels that miss for the same reason.
+   *
+   * @throws {SseError} when that cannot be said: the stream must not go on as if nothing was missing
+   */
   tellGaps(missing: ReadonlyMap<SseGapReason, readonly ChannelCursor[]>): void {
+    const { connection, encoder } = this;
+    const { serialize, gapEvent } = connection.options;
     let text = '';
+    let events = 0;
     for (const [reason, cursors] of missing) {
-      const names = cursors.map(({ channel }) => channel.name);
-      this.connection.observer.gap(this.connection, names, reason);
-      const data = { channel: names.length === 1 ? names[0] : names, reason };
-      text += this.encoder.encodeOwn({ type: this.gapType, data: JSON.stringify(data) });
+      const channels = cursors.map(({ channel }) => channel.name);
+      connection.observer.gap(connection, channels, reason);
+      const event = gapEventOf(this.gapEvent ?? gapEvent, { channels, reason });
+      if (!event) continue;
+      text += encoder.encodeOwn(event, serialize);
+      events++;
     }
-    this.connection.writeOwn(text, missing.size);
+    if (events > 0) connection.writeOwn(text, events);
+    // Or it would come back with the position before the gap, and be told nothing again and again.
+    else this.tellPosition();
   }
 
   /** Tells the client where it stands, in a frame without data. */

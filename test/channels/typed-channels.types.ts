@@ -47,6 +47,18 @@ void broadcaster.subscribe([orders, 'user.7'], { snapshot: () => ({ type: 'state
 // What else is in the store can be looked at by saying so.
 void broadcaster.subscribe(orders, { filter: ({ type }: SseStoredEvent) => type !== 'error' });
 
+// What a client is told of a gap or a failure is one of the channel's events, too; elsewhere any.
+void broadcaster.subscribe(orders, { gapEvent: ({ reason }) => ({ type: 'cancelled', data: { id: reason } }) });
+void broadcaster.subscribe(orders, { gapEvent: null });
+void broadcaster.subscribe([orders, users], {
+  gapEvent: ({ channels: [name] }) => (name ? null : { type: 'left' as const, data: undefined }),
+});
+void broadcaster.subscribe('free', {
+  gapEvent: ({ channels, reason }) => ({ type: 'lost', data: { channels, reason } }),
+});
+void broadcaster.produce(orders, [], { errorEvent: () => ({ type: 'cancelled', data: { id: '1' } }) });
+void broadcaster.produce('free', [], { errorEvent: (error, isText) => (isText ? null : { data: { error } }) });
+
 // Hooks may return anything, and be asynchronous: what `Set.add()` returns is no mistake.
 const online = new Set<string>();
 void broadcaster.subscribe(orders, {
@@ -84,5 +96,11 @@ void broadcaster.subscribe(orders, { snapshot: { load: () => ({ type: 'created',
 void broadcaster.history(orders).then(([first]) => first?.type === 'deleted');
 // @ts-expect-error a filter that answers later would let everything through
 void broadcaster.subscribe(orders, { filter: () => Promise.resolve(false) });
+// @ts-expect-error a gap that is no event of the channel
+void broadcaster.subscribe(orders, { gapEvent: () => ({ type: 'gap', data: {} }) });
+// @ts-expect-error a reason that there is not
+void broadcaster.subscribe(orders, { gapEvent: ({ reason }) => (reason === 'lost' ? null : null) });
+// @ts-expect-error a failure that is no event of the channel
+void broadcaster.produce(orders, [], { errorEvent: () => ({ type: 'error', data: {} }) });
 // @ts-expect-error no channel
 void broadcaster.subscribe([orders, 7]);

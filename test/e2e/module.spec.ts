@@ -159,7 +159,7 @@ describe('SseModule, when the application starts', () => {
       'The option headers["X Y"] is a string of 1 character. Allowed: a valid header name and value (RFC 9110 §5).',
     ],
     [{ headers: { 'X-Y': 'a\nb' } }, /^The option headers\["X-Y"\] is a string of 3 characters\. / as never],
-    [{ errorEvent: {} }, /^The option errorEvent is \{  \}\. Allowed: a function\./ as never],
+    [{ errorEvent: {} }, /^The option errorEvent is \{  \}\. Allowed: a function, or null for no event\./ as never],
     [{ retry: 5 }, /^There is no option "retry"\. Allowed: isGlobal, headers, retryMs, / as never],
   ])('names the option, the value and the range of %j', async (options, message) => {
     const expected = {
