@@ -1,6 +1,6 @@
 import { deadline } from './deadline.js';
 
-/** Reads of one server at once: pages of some 100 KB, so that no publish waits long behind them on the connection. */
+/** Reads of one server at once: pages of some 100 KB, so that the server has time for publishes in between. */
 const AT_ONCE = 8;
 /** Reads that may wait for their turn, of one server. Each is a client that resumes; beyond it they try again. */
 const MAX_WAITING = 10_000;

@@ -33,7 +33,7 @@ interface Command {
 }
 
 /**
- * The connection that commands go by: one for a server, one for each shard of a cluster.
+ * A connection that commands go by: one for a server, one for each shard of a cluster.
  *
  * node-redis reconnects by itself. What is added here is that every command has an outcome within bounded time, that so
  * many publishes wait and no more, and that a connection which owes an answer and is silent (half-open: the peer is gone and

@@ -60,6 +60,8 @@ export class RedisBackplane
   private readonly options: RedisSettings;
   private readonly keys: ChannelKeys;
   private readonly link: CommandLink;
+  /** Reads have connections of their own: a publish never stands behind an answer of a megabyte. */
+  private readonly readLink: CommandLink;
   private readonly store: StreamStore;
   private readonly pool: SubscriberPool;
   private readonly notifications: RedisNotifications;
@@ -77,9 +79,11 @@ export class RedisBackplane
     const { url, client, ...settings } = resolveRedisOptions(options);
     const { prefix, publishTimeoutMs, producerTtlMs, checkIntervalMs, idleTtlMs } = (this.options = settings);
     const keys = (this.keys = new ChannelKeys(prefix));
-    const link = (this.link = new CommandLink(connectionMaker({ url, client }, publishTimeoutMs), settings));
+    const make = connectionMaker({ url, client }, publishTimeoutMs);
+    const link = (this.link = new CommandLink(make, settings));
+    const readLink = (this.readLink = new CommandLink(make, settings));
     const scripts = new ScriptRunner(link);
-    this.store = new StreamStore(link, scripts, keys, settings);
+    this.store = new StreamStore(link, scripts, new ScriptRunner(readLink), keys, settings);
     this.pool = new SubscriberPool(link, settings);
     this.notifications = new RedisNotifications(this.pool);
     const afterRound = () => {
@@ -115,7 +119,7 @@ export class RedisBackplane
     if (this.isClosed) throw backplaneClosed();
     const stream = this.keys.stream(channel);
     const bounds = { limit, maxBytes };
-    return await this.reads.run(this.link.addressOf(stream), () => readPage(this.store, stream, after, bounds));
+    return await this.reads.run(this.readLink.addressOf(stream), () => readPage(this.store, stream, after, bounds));
   }
 
   async signal(message: string): Promise<void> {
@@ -170,7 +174,7 @@ export class RedisBackplane
       details: {
         status: isUp ? 'up' : 'degraded',
         ...(error === undefined ? {} : { error }),
-        pending: this.link.pending,
+        pending: this.link.pending + this.readLink.pending,
         readsWaiting: this.reads.waiting,
         channels: size,
         channelsBehind: behind,
@@ -187,7 +191,7 @@ export class RedisBackplane
     this.followers.close();
     this.pool.close();
     await this.leases.close();
-    await this.link.close();
+    await Promise.all([this.link.close(), this.readLink.close()]);
   }
 
   /** What JSON, and by it a logger, shows: what is inside could tell how Redis is reached. */

@@ -29,6 +29,8 @@ export class StreamStore implements ChannelStore, SilenceStore {
   constructor(
     private readonly link: CommandLink,
     private readonly scripts: ScriptRunner,
+    /** Runs what answers with many entries. */
+    private readonly reads: ScriptRunner,
     private readonly keys: ChannelKeys,
     private readonly options: RedisSettings,
   ) {}
@@ -143,7 +145,7 @@ export class StreamStore implements ChannelStore, SilenceStore {
     after: string,
     { limit, maxBytes = 0 }: PageBounds,
   ): Promise<StoredRange> {
-    const answer = await this.scripts.run(READ, [stream], [from, after, `${limit}`, `${maxBytes}`]);
+    const answer = await this.reads.run(READ, [stream], [from, after, `${limit}`, `${maxBytes}`]);
     const [rows, head, ended, bare] = answer as [unknown[], string?, number?, number?];
     return { entries: rows.map(parseRow), head: head === undefined ? undefined : headOf([head, ended, bare]) };
   }

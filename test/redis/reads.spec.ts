@@ -3,6 +3,8 @@ import { RedisBackplane } from '../../lib/redis/redis-backplane.js';
 import { comparePositions } from '../../lib/redis/stream-position.js';
 import { describeWith } from '../support/external.js';
 import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 const settings: SsePublishSettings = { history: { maxEvents: 1_000, maxBytes: 100_000_000, maxAgeMs: 300_000 } };
 const event = (data: string) => ({ kind: 'event', data }) as const;
@@ -33,6 +35,28 @@ describeWith('redis-server', 'the reads of a Redis backplane', (path) => {
     expect(read).toBeLessThan(1_000);
     await Promise.all(reads);
     expect(read).toBe(2_000);
+  });
+
+  // They shared a connection, and answers come in order: whoever published waited for pages that others had asked for.
+  it('keep no publish waiting while their answer is on its way', async () => {
+    const link = await TcpProxy.to(server.port);
+    const far = new RedisBackplane({ url: link.url, publishTimeoutMs: 30_000 });
+    try {
+      const first = await far.publish('orders', event('0'), settings);
+      await far.publish('orders', event('x'.repeat(1_000_000)), settings);
+      link.holdLarge(10_000);
+      let isRead = false;
+      const read = far.read('orders', first, 10).finally(() => (isRead = true));
+      await until(() => link.held === 1, 'the answer is on its way');
+      await far.publish('orders', event('1'), settings);
+      expect(isRead).toBe(false);
+      link.heal();
+      expect((await read).entries).toHaveLength(1);
+    } finally {
+      link.heal();
+      await far.close();
+      await link.close();
+    }
   });
 
   it('take ages by the clock of Redis, also when this node is ten minutes ahead', async () => {

@@ -7,6 +7,7 @@ export class TcpProxy {
   private isStalled = false;
   private isCut = false;
   private allowance = Infinity;
+  private largest = Infinity;
   /** Connections accepted since the start. */
   accepted = 0;
   /** Bytes that came from the clients, and those that came from the server. */
@@ -63,6 +64,16 @@ export class TcpProxy {
     this.allowance = bytes;
   }
 
+  /** A connection on which more than so many bytes come from the server at once brings nothing more, until `heal()`. */
+  holdLarge(bytes: number): void {
+    this.largest = bytes;
+  }
+
+  /** How many connections are held like that. */
+  get held(): number {
+    return [...this.pairs].filter(([, upstream]) => upstream.isPaused()).length;
+  }
+
   /** How many bytes from the server may still pass. */
   get left(): number {
     return this.allowance;
@@ -77,6 +88,7 @@ export class TcpProxy {
   heal(): void {
     this.isCut = false;
     this.isStalled = false;
+    this.largest = Infinity;
     for (const pair of this.pairs) for (const socket of pair) socket.resume();
   }
 
@@ -112,6 +124,7 @@ export class TcpProxy {
       this.allowance -= passed.length;
       this.down += passed.length;
       if (passed.length > 0) client.write(passed);
+      if (chunk.length > this.largest) upstream.pause();
     });
     for (const [socket, other] of [pair, [upstream, client] as const]) {
       socket.on('close', () => {
