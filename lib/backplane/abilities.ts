@@ -78,6 +78,11 @@ export interface SseTimedBackplane {
 }
 
 /** @internal */
+export function isObservable(backplane: SseBackplane): backplane is SseBackplane & SseObservableBackplane {
+  return typeof (backplane as Partial<SseObservableBackplane>).health === 'function';
+}
+
+/** @internal */
 export function isTimed(backplane: SseBackplane): backplane is SseBackplane & SseTimedBackplane {
   return typeof (backplane as Partial<SseTimedBackplane>).positionBefore === 'function';
 }

@@ -4,6 +4,7 @@ import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../bac
 import type { ChannelSet } from '../channel/channel-set.js';
 import { toStored } from '../channel/stored-event.js';
 import type { Observer } from '../connection/observer.js';
+import type { BackplaneState } from '../replay/backplane-state.js';
 import { invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
@@ -16,6 +17,8 @@ const MAX_KEY_BYTES = 128;
 export interface PublisherOptions {
   readonly serialize: SseSerialize;
   readonly observer: Observer;
+  /** Told of each publish that does not answer at once. */
+  readonly state: BackplaneState;
   /** What is to be kept of the channel at the moment. */
   readonly historyOf: (name: string) => SsePublishSettings['history'];
 }
@@ -45,33 +48,66 @@ export class Publisher {
     if (this.isClosed) return Promise.reject(applicationClosed());
     const { type, data } = stored;
     let first: Omit<SseStoredEvent, 'id'> = stored;
-    const result = (id: string): SseStoredEvent => {
-      if (first === stored) observer.published(name);
+    const result = (id: string, waitedMs = 0): SseStoredEvent => {
+      if (first === stored) observer.published(name, waitedMs);
       return key === undefined ? { id, type, data } : this.storedWithKey(name, id, first);
     };
     const onKnown = (known: SseBackplaneEvent | undefined): void => {
       first = known ?? {};
     };
     try {
-      const position = this.store(name, stored, key, key === undefined ? undefined : onKnown);
-      return typeof position === 'string' ? Promise.resolve(result(position)) : position.then(result);
+      const position = this.hand(name, stored, key, key === undefined ? undefined : onKnown);
+      if (typeof position === 'string') return Promise.resolve(result(position));
+      const askedAt = performance.now();
+      return position.then(
+        (id) => result(id, this.answered(askedAt)),
+        (error: unknown) => {
+          this.failed(error);
+          observer.publishFailed(name, error);
+          throw error;
+        },
+      );
     } catch (error) {
+      observer.publishFailed(name, error);
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   /** Stores what a production says: its beginning, its events, its end. */
   storeProduced(name: string, event: SseBackplaneEvent, key: string | undefined): string | Promise<string> {
-    const position = this.store(name, event, key);
-    if (event.kind !== 'event') return position;
-    const tell = () => this.options.observer.published(name);
-    if (typeof position === 'string') tell();
-    // Whoever stores it is told of a failure.
-    else void position.then(tell, () => undefined);
+    const { observer } = this.options;
+    const position = this.hand(name, event, key);
+    const told = (waitedMs: number) => event.kind === 'event' && observer.published(name, waitedMs);
+    if (typeof position === 'string') {
+      told(0);
+    } else {
+      const askedAt = performance.now();
+      // Whoever stores it is told of a failure, and may try again.
+      void position.then(
+        () => told(this.answered(askedAt)),
+        (error: unknown) => this.failed(error),
+      );
+    }
     return position;
   }
 
-  store(
+  /** Ends a channel. */
+  async end(name: string): Promise<void> {
+    const askedAt = performance.now();
+    try {
+      await this.hand(name, { kind: 'end' });
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+    this.answered(askedAt);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  private hand(
     name: string,
     event: SseBackplaneEvent,
     key?: string,
@@ -82,8 +118,14 @@ export class Publisher {
     return this.backplane.publish(name, event, { history: this.options.historyOf(name), key, onKnown });
   }
 
-  close(): void {
-    this.isClosed = true;
+  /** The store has answered. @returns how long that took, in milliseconds */
+  private answered(askedAt: number): number {
+    this.options.state.answered();
+    return performance.now() - askedAt;
+  }
+
+  private failed(error: unknown): void {
+    this.options.state.failed(error);
   }
 
   /** What was stored with a key: as the log has it, or else as the backplane says. */

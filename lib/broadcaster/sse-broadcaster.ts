@@ -90,12 +90,13 @@ export class SseBroadcaster {
   ) {
     this.set = new ChannelSet(backplane, options.channels, options.report);
     this.kept = new KeptEvents(backplane, this.set);
+    this.replay = new ReplayResources(backplane, registry.observer);
     this.publisher = new Publisher(backplane, this.set, {
       serialize: options.serialize,
       observer: registry.observer,
+      state: this.replay.state,
       historyOf: (name) => this.productions.historyOf(name),
     });
-    this.replay = new ReplayResources(backplane, registry.observer);
     const signals = new NodeSignals(backplane, options.report);
     this.productions = new Productions(backplane, signals, {
       ...options,
@@ -158,7 +159,7 @@ export class SseBroadcaster {
   async end(channel: SseChannelRef): Promise<void> {
     const name = nameOf(channel);
     if (this.isClosed) throw applicationClosed();
-    await this.publisher.store(name, { kind: 'end' });
+    await this.publisher.end(name);
   }
 
   /** The events that are kept, oldest first. None, when `after` is not known any more. */

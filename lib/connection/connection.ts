@@ -145,8 +145,9 @@ export class Connection extends Outgoing {
     return this.dataKind === 'text';
   }
 
-  /** Takes note of what is sent. */
+  /** Takes note of what is handed over next. */
   note({ data }: SseEventInit): void {
+    if (data !== undefined) this.hasEvent = true;
     this.dataKind = dataKindAfter(this.dataKind, data);
   }
 

@@ -31,6 +31,8 @@ export type RefusalCode = SseCloseCode | 'too_many_waiting';
 export interface Observer {
   /** The headers of its stream were sent. */
   opened(connection: SseConnection): void;
+  /** The first event of a stream was handed to its socket. Comments, pings and positions are no events. */
+  firstEvent(connection: SseConnection): void;
   /** A stream that was opened is over: its last byte is gone, or its client is. */
   closed(connection: SseConnection, reason: SseCloseReason): void;
   /**
@@ -49,14 +51,26 @@ export interface Observer {
    * @param events how many were read for that, from memory or the store; at least one
    */
   replayed(connection: SseConnection, events: number): void;
-  /** An event was published on this node, and stored. Not told again for a publish key that was known. */
-  published(channel: string): void;
   /**
-   * A read from the store failed because the backplane is away, or one succeeded again. It counts as reachable at first.
+   * An event was published on this node, and stored. Not told again for a publish key that was known.
+   *
+   * @param waitedMs how long the store took, in milliseconds; 0 when it answered at once
+   */
+  published(channel: string, waitedMs: number): void;
+  /** An event that was to be published on this node was not stored, or nobody knows whether it was. */
+  publishFailed(channel: string, error: unknown): void;
+  /**
+   * A read or a publish failed because the backplane is away, or it is back. It counts as reachable at first.
    *
    * @param error why not, as far as that is known
    */
   backplaneChanged(isUp: boolean, error?: unknown): void;
+  /**
+   * The application begins to close: from now on streams are ended, and new requests are told to come back.
+   *
+   * @param connections how many there are
+   */
+  draining(connections: number): void;
   /** Something was thrown that nobody else is told of, e.g. by a source after its headers were sent, or by a hook. */
   failed(error: unknown): void;
 }

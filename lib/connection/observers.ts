@@ -30,6 +30,10 @@ export class Observers implements Observer {
     this.tell((listener) => listener.opened?.(connection));
   }
 
+  firstEvent(connection: SseConnection): void {
+    this.tell((listener) => listener.firstEvent?.(connection));
+  }
+
   closed(connection: SseConnection, reason: SseCloseReason): void {
     this.tell((listener) => listener.closed?.(connection, reason));
   }
@@ -50,12 +54,20 @@ export class Observers implements Observer {
     this.tell((listener) => listener.replayed?.(connection, events));
   }
 
-  published(channel: string): void {
-    this.tell((listener) => listener.published?.(channel));
+  published(channel: string, waitedMs: number): void {
+    this.tell((listener) => listener.published?.(channel, waitedMs));
+  }
+
+  publishFailed(channel: string, error: unknown): void {
+    this.tell((listener) => listener.publishFailed?.(channel, error));
   }
 
   backplaneChanged(isUp: boolean, error?: unknown): void {
     this.tell((listener) => listener.backplaneChanged?.(isUp, error));
+  }
+
+  draining(connections: number): void {
+    this.tell((listener) => listener.draining?.(connections));
   }
 
   failed(error: unknown): void {

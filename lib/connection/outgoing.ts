@@ -54,6 +54,9 @@ export abstract class Outgoing extends SseConnection {
 
   eventsSent = 0;
   eventsDropped = 0;
+  firstEventAt: number | undefined;
+  /** Whether there was an event among what was accepted, and not only comments. */
+  protected hasEvent = false;
   /** When bytes were last handed to the socket, on the monotonic clock of `performance.now()`. */
   lastWriteAt = 0;
   /** Whether the write-stall watch looks after this connection. */
@@ -145,6 +148,7 @@ export abstract class Outgoing extends SseConnection {
     const { writer } = this;
     if (!writer || this.state !== 'open') return;
     if (this.batched > 0) this.flush();
+    this.hasEvent = true;
     let result: WriteResult;
     // The others of the group have their turn, whatever this one does.
     try {
@@ -155,10 +159,15 @@ export abstract class Outgoing extends SseConnection {
     this.wrote(events, now, result, writer);
   }
 
-  /** Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is. */
-  writeOwn(text: string, events: number): void {
+  /**
+   * Writes, at once, whole events that only this connection gets. What the socket does not take waits, whatever it is.
+   *
+   * @param isEvent `false` for a frame without an event, which says where the client stands
+   */
+  writeOwn(text: string, events: number, isEvent = true): void {
     if (text === '' || !this.admits()) return;
     if (this.batched > 0) this.flush();
+    if (isEvent) this.hasEvent = true;
     if (this.writer && this.isWritable) this.put(this.writer, text, events);
     else this.waiting.force(text, this.host.turn);
   }
@@ -267,6 +276,12 @@ export abstract class Outgoing extends SseConnection {
     this.eventsSent += events;
     this.lastWriteAt = now;
     this.watchPending(writer);
+    if (this.hasEvent && this.firstEventAt === undefined) this.tellFirst();
+  }
+
+  private tellFirst(): void {
+    this.firstEventAt = Date.now();
+    this.host.observer.firstEvent(this);
   }
 
   /** What other code has ended the response with is on its way, and nothing of it is cut off. */

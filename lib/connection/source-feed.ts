@@ -26,16 +26,17 @@ export class SourceFeed implements SourceSink, Feed {
   write(value: unknown): true | Promise<void> {
     const { connection } = this;
     const event = toEventAs(connection.options.as, value);
-    const taken = connection.take(encodeInit(event, connection.options.serialize));
+    const text = encodeInit(event, connection.options.serialize);
     connection.note(event);
-    return taken;
+    return connection.take(text);
   }
 
   push(value: unknown): void {
     const { connection } = this;
     const event = toEventAs(connection.options.as, value);
-    connection.offer(encodeInit(event, connection.options.serialize), event);
+    const text = encodeInit(event, connection.options.serialize);
     connection.note(event);
+    connection.offer(text, event);
   }
 
   complete(): void {

@@ -53,6 +53,13 @@ export abstract class SseConnection {
   abstract readonly request: SseRequest;
   /** When the headers were sent, in milliseconds since the epoch; `undefined` until then. */
   abstract readonly openedAt: number | undefined;
+  /** When the request came, in milliseconds since the epoch. */
+  abstract readonly arrivedAt: number;
+  /**
+   * When the first event was handed to the socket, in milliseconds since the epoch; `undefined` until then. Pings and other
+   * comments are no events.
+   */
+  abstract readonly firstEventAt: number | undefined;
   /** How many bytes of the body were handed to the socket so far. */
   abstract readonly bytesSent: number;
   /** How many events were handed to the socket so far. Pings and other comments count too. */

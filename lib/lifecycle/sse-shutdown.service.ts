@@ -63,6 +63,7 @@ export class SseShutdownService implements BeforeApplicationShutdown, OnApplicat
     // Productions go on for a while: their readers find them on other nodes.
     const stopped = this.broadcaster.stopAll(options.productionsMs);
     registry.draining.begin(() => this.retryText() || ': closing\n\n');
+    registry.observer.draining(registry.all.size);
     registry.each((connection) => {
       connection.sayLast(this.retryText() + this.farewellText(connection));
       connection.warn(reason);

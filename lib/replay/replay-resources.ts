@@ -1,5 +1,6 @@
 import type { Observer } from '../connection/observer.js';
 import type { SseBackplane } from '../backplane/backplane.js';
+import { BackplaneState } from './backplane-state.js';
 import { StoreReader } from './store-reader.js';
 import { ReplayPace } from './replay-pace.js';
 import { SnapshotLoads } from './snapshot-loads.js';
@@ -14,6 +15,7 @@ import { StorePages } from './store-pages.js';
 export class ReplayResources {
   readonly pace = new ReplayPace();
   readonly snapshots = new SnapshotLoads();
+  readonly state: BackplaneState;
   readonly reader: StoreReader;
   readonly heads: StoreHeads;
   readonly pages: StorePages;
@@ -22,12 +24,14 @@ export class ReplayResources {
     readonly backplane: SseBackplane,
     observer: Observer,
   ) {
-    this.reader = new StoreReader(backplane, observer);
+    this.state = new BackplaneState(backplane, observer);
+    this.reader = new StoreReader(backplane, this.state);
     this.heads = new StoreHeads(backplane);
     this.pages = new StorePages(backplane, this.reader, this.pace);
   }
 
   close(): void {
+    this.state.close();
     this.reader.close();
     this.pages.close();
     this.snapshots.close();

@@ -1,5 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { SseError } from '../protocol/sse-error.js';
+import { BackplaneState } from './backplane-state.js';
 import { StoreReader } from './store-reader.js';
 
 const away = () => new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
@@ -33,7 +34,8 @@ describe('reading for streams', () => {
     store = new Store();
     states = [];
     const observer = { backplaneChanged: (isUp: boolean) => void states.push(isUp) };
-    reader = new StoreReader(store as unknown as SseBackplane, observer);
+    const backplane = store as unknown as SseBackplane;
+    reader = new StoreReader(backplane, new BackplaneState(backplane, observer));
   });
   afterEach(() => reader.close());
 

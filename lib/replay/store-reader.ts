@@ -1,8 +1,6 @@
-import type { Observer } from '../connection/observer.js';
-import { Observers } from '../connection/observers.js';
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { retryDelay } from '../protocol/retry-delay.js';
-import { SseError } from '../protocol/sse-error.js';
+import { isUnavailable, type BackplaneState } from './backplane-state.js';
 
 /** How many go on when one has got its answer: twice as many each time, and never all at once. */
 const WAKES = 2;
@@ -26,7 +24,7 @@ export class StoreReader {
 
   constructor(
     private readonly backplane: SseBackplane,
-    private readonly observer: Pick<Observer, 'backplaneChanged'> = new Observers(),
+    private readonly state: Pick<BackplaneState, 'answered' | 'failed'>,
   ) {}
 
   /**
@@ -53,17 +51,18 @@ export class StoreReader {
       if (mustWait && (stream.isStopped || !(await this.wait(stream)))) return undefined;
       try {
         const answer = await question();
-        if (this.failures > 0) this.observer.backplaneChanged(true);
         this.failures = 0;
+        this.state.answered();
         this.wake(WAKES);
         return answer;
       } catch (error) {
-        if (!(error instanceof SseError) || error.code !== 'SSE_BACKPLANE_UNAVAILABLE') {
+        if (!isUnavailable(error)) {
           // Its own affair; the others may have more luck.
           this.wake(WAKES);
           throw error;
         }
-        if (this.failures++ === 0) this.observer.backplaneChanged(false, error);
+        this.failures++;
+        this.state.failed(error);
         mustWait = true;
       }
     }

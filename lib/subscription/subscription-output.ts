@@ -136,7 +136,7 @@ export class SubscriptionOutput {
   /** Tells the client where it stands, in a frame without data. */
   tellPosition(): void {
     const { encoder, connection } = this;
-    if (encoder.id !== '') connection.writeOwn(encoder.encodeOwn({ comment: '' }), 1);
+    if (encoder.id !== '') connection.writeOwn(encoder.encodeOwn({ comment: '' }), 1, false);
   }
 
   /** Whether this reader writes the very bytes that others write. */

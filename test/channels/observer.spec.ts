@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
+import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import { Observers } from '../../lib/connection/observers.js';
-import { Sse, SseBroadcaster, SseModule } from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseError, SseModule } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 import { RecordingObserver } from '../support/recording-observer.js';
@@ -46,7 +47,7 @@ describe.each(platforms)('what an observer is told of channels on $name', (platf
     const client = await open(running, '/news');
     for (const event of ['a', 'b']) await broadcaster.publish('news', event);
     expect((await client.events(2)).map(({ data }) => data)).toEqual(['a', 'b']);
-    expect(observer.told).toEqual(['opened /news', 'published news', 'published news']);
+    expect(observer.told).toEqual(['opened /news', 'published news', 'published news', 'first event /news']);
     client.leave();
   });
 
@@ -59,7 +60,7 @@ describe.each(platforms)('what an observer is told of channels on $name', (platf
     await observer.until('replayed /news 2');
     await broadcaster.publish('news', 'd');
     expect(await client.event()).toMatchObject({ data: 'd' });
-    expect(observer.told).toEqual(['opened /news', 'replayed /news 2', 'published news']);
+    expect(observer.told).toEqual(['opened /news', 'first event /news', 'replayed /news 2', 'published news']);
     client.leave();
   });
 
@@ -72,14 +73,26 @@ describe.each(platforms)('what an observer is told of channels on $name', (platf
     await observer.until('replayed /all 2');
     await broadcaster.publish('news', 'c');
     expect(await client.event()).toMatchObject({ data: 'c' });
-    expect(observer.told).toEqual(['opened /all', 'replayed /all 2', 'published news']);
+    expect(observer.told).toEqual(['opened /all', 'first event /all', 'replayed /all 2', 'published news']);
     client.leave();
+  });
+
+  it('each event that was not published, and no error of its caller', async () => {
+    const failure = new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
+    const publish = jest
+      .spyOn(MemoryBackplane.prototype, 'publish')
+      .mockImplementation(() => Promise.reject(failure) as never);
+    await expect(broadcaster.publish('news', 'a')).rejects.toBe(failure);
+    publish.mockRestore();
+    expect(() => broadcaster.publish('news', { type: '\n', data: '' })).toThrow();
+    await broadcaster.publish('news', 'b');
+    expect(observer.told).toEqual(['backplane down', 'not published news', 'published news']);
   });
 
   it('each gap that a client is told of', async () => {
     const client = await open(running, '/news', { headers: { 'last-event-id': '7' } });
     expect(await client.event()).toMatchObject({ event: 'gap' });
-    expect(observer.told).toEqual(['opened /news', 'gap /news news malformed']);
+    expect(observer.told).toEqual(['opened /news', 'gap /news news malformed', 'first event /news']);
     client.leave();
   });
 });

@@ -84,7 +84,7 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
   const told = async () => {
     const before = [...observer.told];
     await (await open(running, '/streams/three')).rest();
-    await until(() => observer.told.length >= before.length + 2);
+    await until(() => observer.told.length >= before.length + 3);
     const after = observer.told.filter((fact) => !String(fact).includes('/streams/three'));
     expect(after.slice(0, before.length)).toEqual(before.filter((fact) => !String(fact).includes('/streams/three')));
     return after;
@@ -101,6 +101,7 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
       'opened /streams/of/:user',
       'closed /streams/of/:user client_left',
       'opened /streams/three',
+      'first event /streams/three',
       'closed /streams/three source_completed',
     ]);
   });
@@ -125,6 +126,7 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
     await observer.until('refused /streams/three server_closing');
     expect(observer.told).toEqual([
       'opened /streams/all',
+      'draining 1',
       'closed /streams/all server_closing',
       'refused /streams/three server_closing',
     ]);
@@ -144,7 +146,11 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
 
   it('one end of a source that completes twice, and is closed in between', async () => {
     await (await open(running, '/streams/twice')).rest();
-    expect(await told()).toEqual(['opened /streams/twice', 'closed /streams/twice source_completed']);
+    expect(await told()).toEqual([
+      'opened /streams/twice',
+      'first event /streams/twice',
+      'closed /streams/twice source_completed',
+    ]);
   });
 
   it('one end of a stream that is cut off by whoever hears of its end', async () => {
@@ -171,12 +177,16 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
     const throws = () => {
       throw broken;
     };
-    running.app.get(Observers).add({ opened: throws, closed: throws, refused: throws, failed: throws });
+    running.app
+      .get(Observers)
+      .add({ opened: throws, firstEvent: throws, closed: throws, refused: throws, failed: throws });
     expect((await (await open(running, '/streams/three')).rest()).map(({ data }) => data)).toEqual(['1', '2', '3']);
     await request(running).get('/streams/nothing');
     await observer.until('refused /streams/nothing source_completed');
     expect(observer.told).toEqual([
       'opened /streams/three',
+      `failed ${String(broken)}`,
+      'first event /streams/three',
       `failed ${String(broken)}`,
       'closed /streams/three source_completed',
       `failed ${String(broken)}`,
@@ -196,15 +206,45 @@ describe.each(platforms)('what an observer is told on $name', (platform) => {
       last.send(event);
     };
     await overflow();
-    expect(observer.told).toEqual(['opened /streams/dropping', 'dropped /streams/dropping']);
+    expect(observer.told).toEqual([
+      'opened /streams/dropping',
+      'first event /streams/dropping',
+      'dropped /streams/dropping',
+    ]);
     await client.until(() => last.bufferedBytes === 0);
     await overflow();
-    expect(observer.told.slice(2)).toEqual(['dropped /streams/dropping']);
+    expect(observer.told.slice(3)).toEqual(['dropped /streams/dropping']);
     const { eventsDropped } = last;
     expect(eventsDropped).toBeGreaterThanOrEqual(4);
     client.leave();
     await observer.until('closed /streams/dropping client_left');
     expect(running.app.get(SseConnections).eventsDropped).toBe(eventsDropped);
+  });
+
+  it('of a first event once, and only of what a client takes for one', async () => {
+    const client = await open(running, '/streams/all');
+    const { last } = streams;
+    last.comment('no event');
+    last.send({ retry: 1_000 });
+    await client.until(({ comments, retry }) => comments.length === 1 && retry === 1_000);
+    expect(observer.told).toEqual(['opened /streams/all']);
+    expect(last.firstEventAt).toBeUndefined();
+    for (const data of ['a', 'b']) last.send({ data });
+    await client.events(2);
+    expect(observer.told).toEqual(['opened /streams/all', 'first event /streams/all']);
+    expect(last.firstEventAt).toBeGreaterThanOrEqual(last.arrivedAt);
+    client.leave();
+  });
+
+  it('of a first event, and the listener may end the stream', async () => {
+    running.app.get(Observers).add({ firstEvent: (connection) => connection.close('enough') });
+    const client = await open(running, '/streams/three');
+    expect((await client.rest()).map(({ data }) => data)).toEqual(['1', '2', '3']);
+    await observer.until('closed /streams/three source_completed');
+    const other = await open(running, '/streams/all');
+    streams.last.send('one');
+    expect(await other.rest()).toHaveLength(1);
+    await observer.until('closed /streams/all kicked');
   });
 
   it('nothing once it is removed', async () => {
@@ -243,7 +283,11 @@ describe.each(platforms.filter(({ name }) => name !== 'express'))('what an obser
     facts.tell('hook goes on');
     await (await answer).rest();
     await observer.until('closed /streams/three source_completed');
-    expect(observer.told).toEqual(['opened /streams/three', 'closed /streams/three source_completed']);
+    expect(observer.told).toEqual([
+      'opened /streams/three',
+      'first event /streams/three',
+      'closed /streams/three source_completed',
+    ]);
   });
 
   it('that a request was refused whose hook fails', async () => {
@@ -264,6 +308,10 @@ describe.each(platforms.filter(({ name }) => name !== 'express'))('what an obser
     facts.tell('hook goes on');
     await (await open(running, '/streams/three')).rest();
     await observer.until('closed /streams/three source_completed');
-    expect(observer.told.slice(1)).toEqual(['opened /streams/three', 'closed /streams/three source_completed']);
+    expect(observer.told.slice(1)).toEqual([
+      'opened /streams/three',
+      'first event /streams/three',
+      'closed /streams/three source_completed',
+    ]);
   });
 });
