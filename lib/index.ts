@@ -25,6 +25,7 @@ export type {
 } from './subscription/subscription-options.js';
 export type { SseCloseCode, SseCloseReason } from './connection/close-reason.js';
 export type { SseBufferOptions, SseOverflow, SsePingOptions } from './connection/connection-options.js';
+export type { RefusalCode as SseRefusalCode } from './connection/observer.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
 export type { SseDecorator, SseHandlerAnswer } from './http/sse-handler-answer.js';
@@ -51,3 +52,8 @@ export { SseQueue, type SseQueueOptions } from './source/sse-queue.js';
 export { SseStream } from './source/sse-stream.js';
 export { SseModule } from './sse.module.js';
 export type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
+export type { SseHistogram } from './observability/histogram.js';
+export type { SseMetric, SseMetricPoint } from './observability/metric-list.js';
+export type { SseCounts, SseRouteMetrics } from './observability/route-counts.js';
+export type { SseMetricsSnapshot } from './observability/metrics-snapshot.js';
+export { SseMetrics } from './observability/sse-metrics.js';

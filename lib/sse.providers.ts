@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { SseBackplane } from './backplane/backplane.js';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
 import { SseBroadcaster } from './broadcaster/sse-broadcaster.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
@@ -11,6 +12,8 @@ import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 import { hookListener } from './observability/hook-listener.js';
 import { LogListener } from './observability/log-listener.js';
+import { SseMetrics } from './observability/sse-metrics.js';
+import { StreamCounts } from './observability/stream-counts.js';
 import { SseError } from './protocol/sse-error.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
 
@@ -31,15 +34,18 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: Observers,
-    useFactory: ({ hooks }: ResolvedOptions): Observers => {
+    useFactory: ({ hooks }: ResolvedOptions, counts: StreamCounts): Observers => {
       const log = new LogListener();
       return new Observers(
+        // First: whoever hears of something may look at the numbers.
+        counts,
         log,
         hookListener(hooks, (error) => log.failed(error)),
       );
     },
-    inject: [RESOLVED_OPTIONS],
+    inject: [RESOLVED_OPTIONS, StreamCounts],
   },
+  { provide: StreamCounts, useFactory: () => new StreamCounts() },
   {
     provide: ConnectionRegistry,
     useFactory: (observers: Observers) => new ConnectionRegistry(observers),
@@ -63,8 +69,12 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: SseBroadcaster,
-    useFactory: (registry: ConnectionRegistry, { stream, channels, productions, backplane }: ResolvedOptions) =>
-      new SseBroadcaster(registry, backplane ?? new MemoryBackplane(), {
+    useFactory: (
+      registry: ConnectionRegistry,
+      { stream, channels, productions }: ResolvedOptions,
+      backplane: SseBackplane,
+    ) =>
+      new SseBroadcaster(registry, backplane, {
         channels,
         productions,
         serialize: stream.serialize,
@@ -72,7 +82,12 @@ export const PROVIDERS: Provider[] = [
         as: stream.as,
         report: (error) => registry.observer.failed(error),
       }),
-    inject: [ConnectionRegistry, RESOLVED_OPTIONS],
+    inject: [ConnectionRegistry, RESOLVED_OPTIONS, SseBackplane],
+  },
+  {
+    provide: SseBackplane,
+    useFactory: ({ backplane }: ResolvedOptions) => backplane ?? new MemoryBackplane(),
+    inject: [RESOLVED_OPTIONS],
   },
   {
     provide: SseShutdownService,
@@ -80,10 +95,24 @@ export const PROVIDERS: Provider[] = [
       new SseShutdownService(registry, shutdown, broadcaster),
     inject: [ConnectionRegistry, RESOLVED_OPTIONS, SseBroadcaster],
   },
+  {
+    provide: SseMetrics,
+    useFactory: (registry: ConnectionRegistry, counts: StreamCounts, broadcaster: SseBroadcaster) =>
+      new SseMetrics(registry, counts, broadcaster),
+    inject: [ConnectionRegistry, StreamCounts, SseBroadcaster],
+  },
 ];
 
 /** What users inject, and what `@Sse()` needs in every module with a controller. */
-export const EXPORTS = [StreamRoutes, SseConnections, SsePingService, SseShutdownService, SseBroadcaster];
+export const EXPORTS = [
+  StreamRoutes,
+  SseConnections,
+  SsePingService,
+  SseShutdownService,
+  SseBroadcaster,
+  SseMetrics,
+  SseBackplane,
+];
 
 /**
  * Two of them would each have channels and connections of their own: what one publishes never reaches the other's clients.

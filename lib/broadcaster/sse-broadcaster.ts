@@ -278,6 +278,11 @@ export class SseBroadcaster {
     return await this.memberships.leave(tags, nameOf(channel));
   }
 
+  /** @internal */
+  get counts(): { channels: number; productions: number; isBackplaneUp: boolean } {
+    return { channels: this.set.size, productions: this.productions.size, isBackplaneUp: this.replay.state.isUp };
+  }
+
   /**
    * Ends everything that is produced here. What does not end by itself within the time ends with an announced error; if
    * nobody could read it elsewhere, it is not waited for.

@@ -33,6 +33,11 @@ export class ChannelSet {
     private readonly report: (error: unknown) => void,
   ) {}
 
+  /** How many there are. */
+  get size(): number {
+    return this.channels.size;
+  }
+
   /**
    * Whether there is room for these channels, before one of them is made.
    *

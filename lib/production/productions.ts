@@ -78,6 +78,11 @@ export class Productions implements ProductionHost {
     return this.runs.has(name);
   }
 
+  /** How many run on this node. */
+  get size(): number {
+    return this.runs.size;
+  }
+
   /** How the events of the channel are kept while something runs into it: all of them, and no longer than others. */
   historyOf(name: string): SsePublishSettings['history'] {
     const { history } = this.options.settingsOf(name);

@@ -81,7 +81,7 @@ describe.each(platforms)('what an observer is told of channels on $name', (platf
     const failure = new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
     const publish = jest
       .spyOn(MemoryBackplane.prototype, 'publish')
-      .mockImplementation(() => Promise.reject(failure) as never);
+      .mockImplementation(() => Promise.reject(failure));
     await expect(broadcaster.publish('news', 'a')).rejects.toBe(failure);
     publish.mockRestore();
     expect(() => broadcaster.publish('news', { type: '\n', data: '' })).toThrow();
