@@ -79,9 +79,7 @@ describe.each(platforms)('what an observer is told of channels on $name', (platf
 
   it('each event that was not published, and no error of its caller', async () => {
     const failure = new SseError('SSE_BACKPLANE_UNAVAILABLE', 'away');
-    const publish = jest
-      .spyOn(MemoryBackplane.prototype, 'publish')
-      .mockImplementation(() => Promise.reject(failure));
+    const publish = jest.spyOn(MemoryBackplane.prototype, 'publish').mockImplementation(() => Promise.reject(failure));
     await expect(broadcaster.publish('news', 'a')).rejects.toBe(failure);
     publish.mockRestore();
     expect(() => broadcaster.publish('news', { type: '\n', data: '' })).toThrow();
