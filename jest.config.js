@@ -80,6 +80,9 @@ const esmOnlyPackages = ['eventsource', 'eventsource-parser'];
 export default {
   // One worker per core of the reference machine: specs measure memory, more would disturb them.
   maxWorkers: 2,
+  // A worker leaves with a heap of half a gigabyte, in which the modules of some fifty specs are. Node needs up to two seconds
+  // on busy cores to free it, after its last event, with no handle open. What is still there later has been left open.
+  workerGracefulExitTimeout: 15_000,
   // For what hangs. No spec may depend on how fast the machine is, so this is far more than any of them takes.
   testTimeout: 180_000,
   reporters: ['<rootDir>/test/support/plan-reporter.js', 'default'],
