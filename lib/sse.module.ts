@@ -4,7 +4,12 @@ import { addStreamInterceptor } from './http/add-stream-interceptor.js';
 import { checkPlatform } from './http/internals.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { invalidOption } from './protocol/check-option.js';
-import type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
+import {
+  checkAsyncOptions,
+  type SseModuleAsyncOptions,
+  type SseModuleOptions,
+  type SseOptionsFactory,
+} from './sse.options.js';
 import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
 
 /**
@@ -43,7 +48,7 @@ export class SseModule implements NestModule {
 
   /** As `forRoot()`, for options that are awaited or injected: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(options: SseModuleAsyncOptions): DynamicModule {
-    const { imports = [], isGlobal, useClass } = options;
+    const { imports = [], isGlobal, useClass } = checkAsyncOptions(options);
     const module = dynamicModule(asyncOptions(options), isGlobal);
     if (useClass) module.providers?.push(useClass);
     return { ...module, imports };

@@ -1,16 +1,22 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
 import type { SseBackplane } from './backplane/backplane.js';
-import { resolveChannelOptions, type ChannelOptions, type SseChannelOptions } from './channel/channel-options.js';
+import {
+  CHANNEL_OPTION_NAMES,
+  resolveChannelOptions,
+  type ChannelOptions,
+  type SseChannelOptions,
+} from './channel/channel-options.js';
 import { resolveProductionsOptions, type SseProductionsOptions } from './production/production-options.js';
 import {
   resolveStreamOptions,
   STREAM_DEFAULTS,
+  STREAM_OPTION_NAMES,
   type SseStreamOptions,
   type StreamOptions,
 } from './http/route-options.js';
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
-import { resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
-import { invalidOption, unknownOption } from './protocol/check-option.js';
+import { HOOK_NAMES, resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
+import { invalidOption, knownOptions, type OptionNames } from './protocol/check-option.js';
 import { defaultGapEvent } from './protocol/client-events.js';
 
 /**
@@ -58,29 +64,24 @@ export interface ResolvedOptions {
   readonly hooks: SseStreamHooks;
 }
 
-const NAMES: readonly string[] = [
-  'isGlobal',
-  'headers',
-  'retryMs',
-  'lineEnding',
-  'serialize',
-  'writeTimeoutMs',
-  'buffer',
-  'ping',
-  'as',
-  'errorEvent',
-  'gapEvent',
-  'shutdown',
-  'history',
-  'slowClient',
-  'gapType',
-  'maxChannels',
-  'channels',
-  'backplane',
-  'productions',
-  'onOpen',
-  'onClose',
-] satisfies (keyof SseModuleOptions)[];
+const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
+  ...STREAM_OPTION_NAMES,
+  ...CHANNEL_OPTION_NAMES,
+  ...HOOK_NAMES,
+  isGlobal: true,
+  shutdown: true,
+  backplane: true,
+  productions: true,
+};
+
+const ASYNC_OPTION_NAMES: OptionNames<SseModuleAsyncOptions> = {
+  imports: true,
+  isGlobal: true,
+  inject: true,
+  useFactory: true,
+  useClass: true,
+  useExisting: true,
+};
 
 /**
  * Checks the options and fills in the defaults, once, at start-up.
@@ -89,9 +90,7 @@ const NAMES: readonly string[] = [
  * @internal
  */
 export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.includes(name)) throw unknownOption(name, options[name as keyof SseModuleOptions], NAMES);
-  }
+  knownOptions('', options, MODULE_OPTION_NAMES);
   const channels = resolveChannelOptions(options);
   const base = { ...STREAM_DEFAULTS, gapEvent: defaultGapEvent(channels.gapType) };
   return Object.freeze({
@@ -102,6 +101,14 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     backplane: checkBackplane(options.backplane),
     hooks: resolveHooks(options),
   });
+}
+
+/**
+ * @throws {SseError} `SSE_INVALID_OPTION` for an unknown option
+ * @internal
+ */
+export function checkAsyncOptions(options: SseModuleAsyncOptions): SseModuleAsyncOptions {
+  return knownOptions('forRootAsync', options, ASYNC_OPTION_NAMES);
 }
 
 function checkBackplane(backplane: SseBackplane | undefined): SseBackplane | undefined {

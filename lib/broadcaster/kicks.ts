@@ -4,7 +4,8 @@ import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import { encodeEvent, type SseSerialize } from '../protocol/encoder.js';
+import { knownOptions, type OptionNames } from '../protocol/check-option.js';
+import { encodeInit, type SseSerialize } from '../protocol/encoder.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import { parseKick, type KickMessage } from './kick-message.js';
 import { OpeningKicks } from './opening-kicks.js';
@@ -22,6 +23,8 @@ export interface SseDisconnectOptions {
    */
   event?: SseEventLike;
 }
+
+const DISCONNECT_OPTION_NAMES: OptionNames<SseDisconnectOptions> = { reason: true, event: true };
 
 /**
  * Ends connections of this node, and by tags those of all nodes.
@@ -55,7 +58,8 @@ export class Kicks {
     which: ((connection: SseConnection) => boolean) | SseTags,
     options: string | SseDisconnectOptions = {},
   ): number {
-    const { reason, event } = typeof options === 'string' ? { reason: options } : options;
+    const { reason, event } =
+      typeof options === 'string' ? { reason: options } : knownOptions('', options, DISCONNECT_OPTION_NAMES);
     const stored = event === undefined ? undefined : toStored(toEventInit(event), this.serialize);
     if (typeof which === 'function') return this.kick(which, { reason, event: stored });
     checkTags('disconnect', which, 'a predicate, or tags such as { userId }');
@@ -70,8 +74,8 @@ export class Kicks {
     before = Infinity,
   ): number {
     const why = closeReason('kicked', reason);
-    const end = (connection: Connection) =>
-      connection.end(why, event === undefined ? undefined : lastText(event, connection));
+    const lastText = event && textOf(event);
+    const end = (connection: Connection) => connection.end(why, lastText);
     const applies = (connection: Connection) => connection.arrivedAt <= before && isMeant(connection);
     this.remembered.add(applies, end);
     let count = 0;
@@ -84,6 +88,6 @@ export class Kicks {
   }
 }
 
-function lastText({ type, data, retry, comment }: SseBackplaneEvent, { options }: Connection): string {
-  return encodeEvent({ type, data, retry, comment }, options);
+function textOf({ type, data, retry, comment }: SseBackplaneEvent): string {
+  return encodeInit({ type, data, retry, comment });
 }

@@ -3,8 +3,8 @@ import type { SseBackplane } from '../backplane/backplane.js';
 import { NodeSignals } from '../backplane/node-signals.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
+import { integerOption, knownOptions, type OptionNames } from '../protocol/check-option.js';
 import { eventFactory, type SseErrorEventFactory } from '../protocol/client-events.js';
-import { integerOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import { checkChannelName } from '../channel/channel-name.js';
@@ -31,8 +31,10 @@ import { SseSubscription } from '../subscription/sse-subscription.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 import {
   checkChannelCount,
+  JOIN_OPTION_NAMES,
   resolveFrom,
   resolveSnapshot,
+  SUBSCRIBE_OPTION_NAMES,
   type SseJoinOptions,
   type SseSubscribeOptions,
 } from '../subscription/subscription-options.js';
@@ -54,6 +56,9 @@ export interface SseHistoryQuery {
   /** @default 100 */
   limit?: number;
 }
+
+const PUBLISH_OPTION_NAMES: OptionNames<SsePublishOptions> = { key: true };
+const HISTORY_QUERY_NAMES: OptionNames<SseHistoryQuery> = { after: true, limit: true };
 
 /** What the broadcaster needs of the application. */
 export interface BroadcasterOptions {
@@ -119,8 +124,9 @@ export class SseBroadcaster {
   publish<Channel extends SseChannelRef>(
     channel: Channel,
     event: SseEventOf<Channel>,
-    { key }: SsePublishOptions = {},
+    options: SsePublishOptions = {},
   ): Promise<SseStoredEvent> {
+    const { key } = knownOptions('', options, PUBLISH_OPTION_NAMES);
     return this.publisher.publish(nameOf(channel), event, key);
   }
 
@@ -144,7 +150,11 @@ export class SseBroadcaster {
     ];
     checkChannelCount(names.length);
     if (this.isClosed) throw applicationClosed();
-    const { from, snapshot, gapEvent, ...hooks } = (options ?? {}) as SseSubscribeOptions;
+    const { from, snapshot, gapEvent, ...hooks } = knownOptions(
+      '',
+      (options ?? {}) as SseSubscribeOptions,
+      SUBSCRIBE_OPTION_NAMES,
+    );
     const plan = {
       ...hooks,
       names,
@@ -167,8 +177,9 @@ export class SseBroadcaster {
     channel: Channel,
     query?: SseHistoryQuery,
   ): Promise<SseStoredEventOf<Channel>[]>;
-  async history(channel: SseChannelRef, { after, limit = 100 }: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
+  async history(channel: SseChannelRef, query: SseHistoryQuery = {}): Promise<SseStoredEvent[]> {
     const name = nameOf(channel);
+    const { after, limit = 100 } = knownOptions('', query, HISTORY_QUERY_NAMES);
     integerOption('limit', limit, 1, 10_000);
     if (this.isClosed) throw applicationClosed();
     return await this.kept.events(name, limit, after);
@@ -267,7 +278,8 @@ export class SseBroadcaster {
    * @returns how many connections of this node joined. It resolves when the positions of their clients cover the channel
    * @throws {SseError} as a rejection, `SSE_INVALID_OPTION`, `SSE_INVALID_CHANNEL`, `SSE_BACKPLANE_UNAVAILABLE`
    */
-  async join(tags: SseTags, channel: SseChannelRef, { from = 'live' }: SseJoinOptions = {}): Promise<number> {
+  async join(tags: SseTags, channel: SseChannelRef, options: SseJoinOptions = {}): Promise<number> {
+    const { from = 'live' } = knownOptions('', options, JOIN_OPTION_NAMES);
     if (this.isClosed) throw applicationClosed();
     return await this.memberships.join(tags, nameOf(channel), from);
   }

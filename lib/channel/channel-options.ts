@@ -3,7 +3,9 @@ import {
   integerOption,
   integerOptionOrFalse,
   invalidOption,
+  knownOptions,
   MAX_TIMER_MS,
+  type OptionNames,
 } from '../protocol/check-option.js';
 import { typeText } from '../protocol/event-fields.js';
 import type { SseHistoryOptions } from '../protocol/history-limits.js';
@@ -56,6 +58,17 @@ export interface ChannelOptions extends ChannelSettings {
   readonly rules: readonly { readonly matches: (name: string) => boolean; readonly settings: ChannelSettings }[];
 }
 
+/** @internal */
+export const CHANNEL_OPTION_NAMES: OptionNames<SseChannelOptions> = {
+  history: true,
+  slowClient: true,
+  gapType: true,
+  maxChannels: true,
+  channels: true,
+};
+const RULE_OPTION_NAMES: OptionNames<SseChannelRule> = { match: true, history: true, slowClient: true };
+const HISTORY_OPTION_NAMES: OptionNames<SseHistoryOptions> = { maxEvents: true, maxBytes: true, maxAgeMs: true };
+
 const DEFAULTS: ChannelOptions = {
   history: { maxEvents: 1_000, maxBytes: 16_777_216, maxAgeMs: 300_000 },
   slowClient: 'skip',
@@ -82,6 +95,7 @@ export function resolveChannelOptions({
     maxChannels: integerOption('maxChannels', maxChannels, 1),
     rules: (channels ?? []).map((rule, index) => {
       const name = `channels[${index}]`;
+      knownOptions(name, rule, RULE_OPTION_NAMES);
       if (typeof rule.match !== 'string' || rule.match === '') {
         throw invalidOption(`${name}.match`, rule.match, "a channel's name, in which * stands for any characters");
       }
@@ -98,9 +112,13 @@ export function settingsOf(options: ChannelOptions, name: string): ChannelSettin
 function resolveSettings(
   prefix: string,
   base: ChannelSettings,
-  { history, slowClient }: Partial<Pick<SseChannelRule, 'history' | 'slowClient'>>,
+  { history = {}, slowClient }: Partial<Pick<SseChannelRule, 'history' | 'slowClient'>>,
 ): ChannelSettings {
-  const { maxEvents, maxBytes, maxAgeMs } = { ...base.history, ...history };
+  const {
+    maxEvents = base.history.maxEvents,
+    maxBytes = base.history.maxBytes,
+    maxAgeMs = base.history.maxAgeMs,
+  } = knownOptions(`${prefix}history`, history, HISTORY_OPTION_NAMES);
   return Object.freeze({
     history: Object.freeze({
       maxEvents: integerOption(`${prefix}history.maxEvents`, maxEvents, 0),
@@ -115,7 +133,7 @@ function checkSlowClient(name: string, value: SseSlowClient): SseSlowClient {
   if (value === 'skip' || value === 'disconnect') return value;
   if (typeof value === 'object' && value !== null) {
     functionOption(`${name}.latest`, value.latest);
-    return value;
+    return knownOptions(name, value, { latest: true });
   }
   throw invalidOption(name, value, `'skip', 'disconnect', { latest: (event) => key }`);
 }

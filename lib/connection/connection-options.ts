@@ -3,9 +3,10 @@ import {
   integerOption,
   integerOptionOrFalse,
   invalidOption,
+  knownOptions,
   MAX_TIMER_MS,
-  objectOption,
   oneOf,
+  type OptionNames,
 } from '../protocol/check-option.js';
 import {
   defaultGapEvent,
@@ -108,6 +109,21 @@ export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
   gapEvent: defaultGapEvent('gap'),
 });
 
+/** @internal */
+export const CONNECTION_OPTION_NAMES: OptionNames<SseConnectionOptions> = {
+  lineEnding: true,
+  serialize: true,
+  retryMs: true,
+  writeTimeoutMs: true,
+  buffer: true,
+  ping: true,
+  as: true,
+  errorEvent: true,
+  gapEvent: true,
+};
+const BUFFER_OPTION_NAMES: OptionNames<SseBufferOptions> = { maxBytes: true, overflow: true };
+const PING_OPTION_NAMES: OptionNames<SsePingOptions> = { intervalMs: true, event: true };
+
 const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
 
 /**
@@ -135,7 +151,7 @@ export function resolveConnectionOptions(base: ConnectionOptions, overrides: Sse
 }
 
 function resolveBuffer(base: SseBufferOptions, buffer: Partial<SseBufferOptions>): SseBufferOptions {
-  const { maxBytes, overflow } = objectOption('buffer', buffer);
+  const { maxBytes, overflow } = knownOptions('buffer', buffer, BUFFER_OPTION_NAMES);
   return Object.freeze({
     maxBytes: maxBytes === undefined ? base.maxBytes : integerOption('buffer.maxBytes', maxBytes, 1),
     overflow: overflow === undefined ? base.overflow : checkOverflow(overflow),
@@ -146,7 +162,7 @@ function checkOverflow(overflow: SseOverflow): SseOverflow {
   if (typeof overflow === 'string') {
     return oneOf('buffer.overflow', overflow, ['disconnect', 'dropOldest', 'dropNewest'] as const);
   }
-  if (typeof overflow?.latest === 'function') return overflow;
+  if (typeof overflow?.latest === 'function') return knownOptions('buffer.overflow', overflow, { latest: true });
   throw invalidOption(
     'buffer.overflow',
     overflow,
@@ -156,7 +172,7 @@ function checkOverflow(overflow: SseOverflow): SseOverflow {
 
 function resolvePing(base: SsePingOptions | false, ping: Partial<SsePingOptions> | false): SsePingOptions | false {
   if (ping === false) return false;
-  objectOption('ping', ping);
+  knownOptions('ping', ping, PING_OPTION_NAMES);
   const { intervalMs, event } = base === false ? (CONNECTION_DEFAULTS.ping as SsePingOptions) : base;
   return Object.freeze({
     intervalMs:

@@ -1,4 +1,5 @@
 import { encodeComment, encodeInit } from '../protocol/encoder.js';
+import { knownOptions } from '../protocol/check-option.js';
 import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -8,7 +9,7 @@ import type { Feed } from './feed.js';
 import type { Observer } from './observer.js';
 import type { Opening } from './opening.js';
 import { ENDED_ELSEWHERE, Outgoing, type ConnectionState, type OutgoingHost } from './outgoing.js';
-import type { SseCloseOptions, SseContext, SseRequest } from './sse-connection.js';
+import { CLOSE_OPTION_NAMES, type SseCloseOptions, type SseContext, type SseRequest } from './sse-connection.js';
 import type { Writer } from './writer.js';
 
 /**
@@ -135,7 +136,11 @@ export class Connection extends Outgoing {
   }
 
   close(why: string | SseCloseOptions = {}): void {
-    const { code = 'kicked', reason, event } = typeof why === 'string' ? { reason: why } : why;
+    const {
+      code = 'kicked',
+      reason,
+      event,
+    } = typeof why === 'string' ? { reason: why } : knownOptions('', why, CLOSE_OPTION_NAMES);
     const lastText = event === undefined ? undefined : encodeInit(toEventInit(event), this.options.serialize);
     this.end(closeReason(code, reason), lastText);
   }

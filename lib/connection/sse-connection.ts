@@ -1,3 +1,4 @@
+import type { OptionNames } from '../protocol/check-option.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseCloseCode, SseCloseReason } from './close-reason.js';
 
@@ -10,6 +11,9 @@ export interface SseCloseOptions {
   /** A last event for the client, after everything that was accepted before. @default none */
   event?: SseEventLike;
 }
+
+/** @internal */
+export const CLOSE_OPTION_NAMES: OptionNames<SseCloseOptions> = { code: true, reason: true, event: true };
 
 /**
  * Your own tags of a connection. To give them types, extend this interface:

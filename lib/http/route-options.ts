@@ -2,11 +2,12 @@ import { HttpException, type RequestMethod } from '@nestjs/common';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import {
   CONNECTION_DEFAULTS,
+  CONNECTION_OPTION_NAMES,
   resolveConnectionOptions,
   type ConnectionOptions,
   type SseConnectionOptions,
 } from '../connection/connection-options.js';
-import { invalidOption, invalidSecret, objectOption, oneOf } from '../protocol/check-option.js';
+import { invalidOption, invalidSecret, objectOption, oneOf, type OptionNames } from '../protocol/check-option.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
 import { show } from '../protocol/show.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -53,6 +54,20 @@ export interface StreamOptions extends ConnectionOptions {
   readonly commit: 'immediately' | 'firstEvent';
   readonly done: string | undefined;
 }
+
+/** @internal */
+export const STREAM_OPTION_NAMES: OptionNames<SseStreamOptions> = {
+  ...CONNECTION_OPTION_NAMES,
+  headers: true,
+};
+
+/** @internal */
+export const ROUTE_OPTION_NAMES: OptionNames<SseRouteOptions> = {
+  ...STREAM_OPTION_NAMES,
+  method: true,
+  commit: true,
+  done: true,
+};
 
 /** @internal */
 export const STREAM_DEFAULTS: StreamOptions = Object.freeze({

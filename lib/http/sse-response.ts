@@ -1,6 +1,7 @@
 import type { SseCloseReason } from '../connection/close-reason.js';
 import { isInstance } from '../protocol/brand.js';
-import type { SseRouteOptions } from './route-options.js';
+import { knownOptions, type OptionNames } from '../protocol/check-option.js';
+import { STREAM_OPTION_NAMES, type SseRouteOptions } from './route-options.js';
 
 /** The options of one answer. */
 export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
@@ -9,6 +10,14 @@ export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
   /** Called once, when the stream has ended, with the reason. */
   onClose?: (reason: SseCloseReason) => void;
 }
+
+const RESPONSE_OPTION_NAMES: OptionNames<SseResponseOptions> = {
+  ...STREAM_OPTION_NAMES,
+  commit: true,
+  done: true,
+  status: true,
+  onClose: true,
+};
 
 const SSE_RESPONSE: unique symbol = Symbol.for('nestjs-event-stream.response');
 const SSE_JSON_ANSWER: unique symbol = Symbol.for('nestjs-event-stream.json-answer');
@@ -22,11 +31,14 @@ const SSE_JSON_ANSWER: unique symbol = Symbol.for('nestjs-event-stream.json-answ
  * @publicApi
  */
 export class SseResponse {
+  /** @throws {SseError} `SSE_INVALID_OPTION` for an unknown option. The values are checked when the handler has returned it. */
   constructor(
     /** Anything that a handler may return: an Observable, an iterable, a subscription … */
     readonly source: unknown,
     readonly options: SseResponseOptions = {},
-  ) {}
+  ) {
+    knownOptions('', options, RESPONSE_OPTION_NAMES);
+  }
 
   /** True for those of the package's other build too. */
   static [Symbol.hasInstance](value: unknown): boolean {

@@ -2,7 +2,8 @@ import { HttpCode, RequestMethod, Res, UseGuards, applyDecorators, RequestMappin
 import { NEST_METADATA, parametersOf } from './internals.js';
 import { requestOf } from './request-state.js';
 import type { SseDecorator } from './sse-handler-answer.js';
-import { resolveStreamOptions, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
+import { knownOptions } from '../protocol/check-option.js';
+import { resolveStreamOptions, ROUTE_OPTION_NAMES, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
 import { SseGuard } from './sse.guard.js';
 import { SSE_ROUTE_METADATA } from './stream-routes.js';
 
@@ -25,8 +26,8 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
  * @publicApi
  */
 export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}): SseDecorator {
-  const { method = RequestMethod.GET } = options;
   // What is wrong is told at start-up, with the line of the decorator in its stack, not with the first request.
+  const { method = RequestMethod.GET } = knownOptions('', options, ROUTE_OPTION_NAMES);
   resolveStreamOptions(STREAM_DEFAULTS, options);
   return (target, key, descriptor: PropertyDescriptor) => {
     const index = argumentCount(target, key);

@@ -1,4 +1,11 @@
-import { functionOption, integerOption, invalidOption, MAX_TIMER_MS, objectOption } from '../protocol/check-option.js';
+import {
+  functionOption,
+  integerOption,
+  invalidOption,
+  knownOptions,
+  MAX_TIMER_MS,
+  type OptionNames,
+} from '../protocol/check-option.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 
 /** How the streams end when the application closes. */
@@ -29,6 +36,13 @@ export interface SseShutdownOptions {
   readonly farewell: (() => SseEventLike) | undefined;
 }
 
+const SHUTDOWN_OPTION_NAMES: OptionNames<SseShutdownOptions> = {
+  gracePeriodMs: true,
+  retryMs: true,
+  productionsMs: true,
+  farewell: true,
+};
+
 const GRACE_PERIOD_MS = 5_000;
 const RETRY_MS = Object.freeze({ min: 1_000, max: 10_000 });
 const RETRY_MS_OF_DEVELOPERS = Object.freeze({ min: 100, max: 500 });
@@ -48,7 +62,7 @@ export function resolveShutdownOptions(
     retryMs = isProduction ? RETRY_MS : RETRY_MS_OF_DEVELOPERS,
     productionsMs = gracePeriodMs,
     farewell,
-  } = objectOption('shutdown', options);
+  } = knownOptions('shutdown', options, SHUTDOWN_OPTION_NAMES);
   return Object.freeze({
     gracePeriodMs: integerOption('shutdown.gracePeriodMs', gracePeriodMs, 0, MAX_TIMER_MS),
     productionsMs: integerOption('shutdown.productionsMs', productionsMs, 0, MAX_TIMER_MS),
@@ -61,6 +75,7 @@ function checkRange(range: { readonly min: number; readonly max: number }): { mi
   if (typeof range !== 'object' || range === null) {
     throw invalidOption('shutdown.retryMs', range, '{ min, max } in milliseconds, or false');
   }
+  knownOptions('shutdown.retryMs', range, { min: true, max: true });
   const min = integerOption('shutdown.retryMs.min', range.min, 0, MAX_TIMER_MS);
   return Object.freeze({ min, max: integerOption('shutdown.retryMs.max', range.max, min, MAX_TIMER_MS) });
 }

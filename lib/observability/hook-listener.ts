@@ -1,7 +1,7 @@
 import type { SseCloseReason } from '../connection/close-reason.js';
 import type { Observer } from '../connection/observer.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import { functionOption } from '../protocol/check-option.js';
+import { functionOption, type OptionNames } from '../protocol/check-option.js';
 import { isThenable } from '../source/thenable.js';
 
 /** What the application wants to be told of all its streams. */
@@ -11,6 +11,9 @@ export interface SseStreamHooks {
   /** Called once when a stream that was opened is over, with the reason. What it throws, or rejects with, is logged. */
   onClose?: (connection: SseConnection, reason: SseCloseReason) => unknown;
 }
+
+/** @internal */
+export const HOOK_NAMES: OptionNames<SseStreamHooks> = { onOpen: true, onClose: true };
 
 /** @throws {SseError} `SSE_INVALID_OPTION` @internal */
 export function resolveHooks({ onOpen, onClose }: SseStreamHooks): SseStreamHooks {

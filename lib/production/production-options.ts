@@ -3,9 +3,10 @@ import {
   functionOption,
   integerOption,
   integerOptionOrFalse,
+  knownOptions,
   MAX_TIMER_MS,
-  objectOption,
   oneOf,
+  type OptionNames,
 } from '../protocol/check-option.js';
 import { eventFactory, type SseErrorEventFactory } from '../protocol/client-events.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
@@ -86,6 +87,21 @@ export interface ProduceOptions {
   readonly deadlineMs: number | false;
 }
 
+const PRODUCTIONS_OPTION_NAMES: OptionNames<SseProductionsOptions> = {
+  maxProductions: true,
+  maxBytes: true,
+  deadlineMs: true,
+  unavailableMs: true,
+};
+const PRODUCE_OPTION_NAMES: OptionNames<SseProduceOptions> = {
+  maxBytes: true,
+  as: true,
+  errorEvent: true,
+  batch: true,
+  deadlineMs: true,
+};
+const BATCH_OPTION_NAMES: OptionNames<SseBatchOptions> = { ms: true, events: true, merge: true };
+
 const MAX_BYTES = 16_777_216;
 const BATCH_MS = 50;
 const BATCH_EVENTS = 32;
@@ -97,7 +113,7 @@ export function resolveProductionsOptions(options: Partial<SseProductionsOptions
     maxBytes = 268_435_456,
     deadlineMs = 3_600_000,
     unavailableMs = 10_000,
-  } = objectOption('productions', options);
+  } = knownOptions('productions', options, PRODUCTIONS_OPTION_NAMES);
   return Object.freeze({
     maxProductions: integerOption('productions.maxProductions', maxProductions, 0),
     maxBytes: integerOption('productions.maxBytes', maxBytes, 1),
@@ -117,7 +133,7 @@ export function resolveProduceOptions(
     errorEvent,
     batch = false,
     deadlineMs = defaults.deadlineMs,
-  } = objectOption('options', options);
+  } = knownOptions('', options, PRODUCE_OPTION_NAMES);
   return {
     maxBytes: integerOption('maxBytes', maxBytes, 1),
     as: oneOf('as', as, ['event', 'data']),
@@ -128,7 +144,7 @@ export function resolveProduceOptions(
 }
 
 function resolveBatch(batch: SseBatchOptions): BatchOptions {
-  const { ms = BATCH_MS, events = BATCH_EVENTS, merge = mergeText } = objectOption('batch', batch);
+  const { ms = BATCH_MS, events = BATCH_EVENTS, merge = mergeText } = knownOptions('batch', batch, BATCH_OPTION_NAMES);
   return {
     ms: integerOption('batch.ms', ms, 0, MAX_TIMER_MS),
     events: integerOption('batch.events', events, 1),

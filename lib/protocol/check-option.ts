@@ -1,3 +1,4 @@
+import { nearestName } from './nearest-name.js';
 import { kindOf, show } from './show.js';
 import { SseError } from './sse-error.js';
 
@@ -30,7 +31,26 @@ export function oneOf<T extends string>(name: string, value: unknown, values: re
   throw invalidOption(name, value, values.map((allowed) => JSON.stringify(allowed)).join(', '));
 }
 
-/** An object that has options in it. */
+/** The names of all options of an object. The compiler sees to it that none is missing. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * An object of options, none of which is unknown.
+ *
+ * @param path where the object stands, for the error: `buffer`, or '' for the options of a call
+ * @throws {SseError} `SSE_INVALID_OPTION` that says which name is unknown, and which one is near
+ * @internal
+ */
+export function knownOptions<T extends object>(path: string, options: T, names: OptionNames<T>): T {
+  objectOption(path === '' ? 'options' : path, options);
+  for (const name of Object.keys(options)) {
+    // Not `in`: every object has a `constructor`, and one that was parsed from JSON may have an own `__proto__`.
+    if (!Object.hasOwn(names, name)) throw unknownOption(path, name, options[name as keyof T], Object.keys(names));
+  }
+  return options;
+}
+
+/** An object. */
 export function objectOption<T extends object>(name: string, value: T): T {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw invalidOption(name, value, 'an object');
@@ -41,11 +61,13 @@ export function functionOption<T>(name: string, value: T): T {
   throw invalidOption(name, value, 'a function');
 }
 
-/** An option by a name that there is not. Nobody knows what its value is, so it is not shown. */
-export function unknownOption(name: string, value: unknown, names: readonly string[]): SseError {
-  return new SseError('SSE_INVALID_OPTION', `There is no option ${show(name)}. Allowed: ${names.join(', ')}.`, {
-    value,
-  });
+/** Nobody knows what the value of an unknown option is, so it is not shown. */
+function unknownOption(path: string, name: string, value: unknown, names: readonly string[]): SseError {
+  const place = path === '' ? '' : ` in ${path}`;
+  const nearest = nearestName(name, names);
+  const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+  const message = `There is no option ${show(name)}${place}.${meant} Allowed: ${names.join(', ')}.`;
+  return new SseError('SSE_INVALID_OPTION', message, { value });
 }
 
 /** An option whose value may be a secret: its kind is shown, and no more. */

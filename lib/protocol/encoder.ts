@@ -1,4 +1,5 @@
 /// <reference lib="es2024.string" />
+import { knownOptions, type OptionNames } from './check-option.js';
 import { checkComment, checkData, checkKeys, checkShape, idText, retryText, typeText } from './event-fields.js';
 import { checkLineEnding, type LineEnding, withLineEnding } from './line-ending.js';
 import type { SseEventInit } from './sse-event.js';
@@ -27,6 +28,8 @@ export interface SseEncodeOptions {
   serialize?: SseSerialize;
 }
 
+const ENCODE_OPTION_NAMES: OptionNames<SseEncodeOptions> = { lineEnding: true, serialize: true };
+
 /**
  * An event as text of the event stream format, its blank line included: write it as one piece.
  *
@@ -41,7 +44,8 @@ export interface SseEncodeOptions {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (9.2.5)
  * @publicApi
  */
-export function encodeEvent(event: SseEventInit, { lineEnding = '\n', serialize }: SseEncodeOptions = {}): string {
+export function encodeEvent(event: SseEventInit, options: SseEncodeOptions = {}): string {
+  const { lineEnding = '\n', serialize } = knownOptions('', options, ENCODE_OPTION_NAMES);
   checkLineEnding(lineEnding);
   const text = encodeInit(event, serialize);
   // Not before: of what cannot be read at all, that is to be said.
@@ -65,7 +69,8 @@ export function encodeInit(event: SseEventInit, serialize: SseSerialize = JSON.s
  * @throws SseError `SSE_INVALID_COMMENT` | `SSE_INVALID_OPTION`
  * @publicApi
  */
-export function encodeComment(text: string, { lineEnding = '\n' }: Pick<SseEncodeOptions, 'lineEnding'> = {}): string {
+export function encodeComment(text: string, options: Pick<SseEncodeOptions, 'lineEnding'> = {}): string {
+  const { lineEnding = '\n' } = knownOptions('', options, { lineEnding: true });
   checkLineEnding(lineEnding);
   checkComment(text);
   return withLineEnding(`${encodeLines(': ', text)}\n`, lineEnding);

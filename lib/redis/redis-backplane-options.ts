@@ -1,4 +1,11 @@
-import { integerOption, invalidOption, invalidSecret, MAX_TIMER_MS, unknownOption } from '../protocol/check-option.js';
+import {
+  integerOption,
+  invalidOption,
+  invalidSecret,
+  knownOptions,
+  MAX_TIMER_MS,
+  type OptionNames,
+} from '../protocol/check-option.js';
 import type { SseRedisClient } from './redis-client.js';
 
 /**
@@ -45,6 +52,18 @@ export interface SseRedisOptions {
 /** The options that are no secret: `url` and `client` hold a password. @internal */
 export type RedisSettings = Omit<SseRedisOptions, 'url' | 'client'>;
 
+const REDIS_OPTION_NAMES: OptionNames<SseRedisOptions> = {
+  url: true,
+  client: true,
+  prefix: true,
+  publishTimeoutMs: true,
+  maxPending: true,
+  checkIntervalMs: true,
+  idleTtlMs: true,
+  keyTtlMs: true,
+  producerTtlMs: true,
+};
+
 /** @internal */
 export const REDIS_DEFAULTS: SseRedisOptions = Object.freeze({
   url: undefined,
@@ -68,12 +87,10 @@ const MAX_TTL_MS = 31_536_000_000;
  * @internal
  */
 export function resolveRedisOptions(options: Partial<SseRedisOptions>): SseRedisOptions {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(REDIS_DEFAULTS, name)) {
-      throw unknownOption(name, options[name as keyof SseRedisOptions], Object.keys(REDIS_DEFAULTS));
-    }
-  }
-  const all = { ...REDIS_DEFAULTS, ...options };
+  knownOptions('', options, REDIS_OPTION_NAMES);
+  // An option that is there and undefined is one that is left out.
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const all: SseRedisOptions = { ...REDIS_DEFAULTS, ...given };
   return Object.freeze({
     ...checkTarget(all),
     prefix: checkPrefix(all.prefix),

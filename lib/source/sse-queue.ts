@@ -1,5 +1,5 @@
 import { isInstance } from '../protocol/brand.js';
-import { integerOption } from '../protocol/check-option.js';
+import { integerOption, knownOptions } from '../protocol/check-option.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseEventLike } from '../protocol/sse-event-like.js';
 import { Fifo } from './fifo.js';
@@ -92,7 +92,8 @@ export class SseQueue<T = unknown> implements AsyncIterable<SseEventLike<T>> {
   private failure: { readonly error: unknown } | undefined;
 
   /** @throws SseError `SSE_INVALID_OPTION` when `maxEvents` is out of range. */
-  constructor({ maxEvents = 16 }: SseQueueOptions = {}) {
+  constructor(options: SseQueueOptions = {}) {
+    const { maxEvents = 16 } = knownOptions('', options, { maxEvents: true });
     this.maxEvents = integerOption('maxEvents', maxEvents, 1);
   }
 

@@ -1,11 +1,18 @@
 import { FEED, type SharedSource } from '../connection/shared-source.js';
 import type { Connection } from '../connection/connection.js';
 import type { StreamEnd } from '../connection/stream-end.js';
+import { knownOptions } from '../protocol/check-option.js';
 import { SseError } from '../protocol/sse-error.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelSet } from '../channel/channel-set.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
-import { checkChannelCount, checkFrom, type SseJoinOptions, type SubscriptionPlan } from './subscription-options.js';
+import {
+  checkChannelCount,
+  checkFrom,
+  JOIN_OPTION_NAMES,
+  type SseJoinOptions,
+  type SubscriptionPlan,
+} from './subscription-options.js';
 import { SubscriptionFeed } from './subscription-feed.js';
 
 /**
@@ -37,7 +44,8 @@ export class SseSubscription implements SharedSource {
    * @returns a promise that resolves when the client's position covers the channel: what is published from then on reaches it
    * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`, `SSE_TOO_MANY_CHANNELS`
    */
-  async join(channel: string | { readonly name: string }, { from = 'live' }: SseJoinOptions = {}): Promise<void> {
+  async join(channel: string | { readonly name: string }, options: SseJoinOptions = {}): Promise<void> {
+    const { from = 'live' } = knownOptions('', options, JOIN_OPTION_NAMES);
     const name = checkChannelName(typeof channel === 'object' ? channel.name : channel);
     const checked = checkFrom('from', from);
     const { names, fromOf } = this.plan;

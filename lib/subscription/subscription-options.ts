@@ -1,11 +1,32 @@
 import type { SseConnection } from '../connection/sse-connection.js';
-import { functionOption, integerOption, invalidOption, MAX_TIMER_MS } from '../protocol/check-option.js';
+import {
+  functionOption,
+  integerOption,
+  invalidOption,
+  knownOptions,
+  MAX_TIMER_MS,
+  type OptionNames,
+} from '../protocol/check-option.js';
 import type { SseGapEventFactory } from '../protocol/client-events.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseChannelRef, SseEventOf, SseStoredEventOf } from '../channel/define-channel.js';
 import type { SseFrom } from '../replay/channel-cursor.js';
 import { MAX_CHANNELS } from '../channel/position-vector.js';
 import type { SnapshotPlan } from '../replay/snapshot-loads.js';
+
+/** @internal */
+export const SUBSCRIBE_OPTION_NAMES: OptionNames<SseSubscribeOptions> = {
+  from: true,
+  snapshot: true,
+  filter: true,
+  gapEvent: true,
+  onSubscribe: true,
+  onUnsubscribe: true,
+};
+const SNAPSHOT_OPTION_NAMES: OptionNames<SseSharedSnapshot> = { load: true, key: true, shareForMs: true };
+
+/** @internal */
+export const JOIN_OPTION_NAMES: OptionNames<SseJoinOptions> = { from: true };
 
 const FROM = "'live', 'earliest', { position: id }, or { time } in milliseconds since 1970 or as a Date";
 
@@ -85,6 +106,8 @@ export interface SseJoinOptions {
 export function checkFrom(name: string, from: SseFrom): SseFrom {
   if (from === 'live' || from === 'earliest') return from;
   if (typeof from !== 'object' || from === null) throw invalidOption(name, from, FROM);
+  const known: { position?: unknown; time?: unknown } = knownOptions(name, from, { position: true, time: true });
+  if (known.position !== undefined && known.time !== undefined) throw invalidOption(name, from, FROM);
   if ('position' in from && typeof from.position === 'string') return { position: from.position };
   if ('time' in from && (typeof from.time === 'number' || from.time instanceof Date)) {
     // Whole milliseconds, and a copy: a date can be changed.
@@ -108,7 +131,7 @@ export function resolveSnapshot(snapshot: SseSubscribeOptions['snapshot']): Snap
   if (typeof snapshot !== 'object' || snapshot === null) {
     throw invalidOption('snapshot', snapshot, 'a function, or { load, key, shareForMs }');
   }
-  const { load, key, shareForMs = 0 } = snapshot;
+  const { load, key, shareForMs = 0 } = knownOptions('snapshot', snapshot, SNAPSHOT_OPTION_NAMES);
   functionOption('snapshot.load', load);
   if (typeof key !== 'string')
     throw invalidOption(

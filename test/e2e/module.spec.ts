@@ -160,7 +160,10 @@ describe('SseModule, when the application starts', () => {
     ],
     [{ headers: { 'X-Y': 'a\nb' } }, /^The option headers\["X-Y"\] is a string of 3 characters\. / as never],
     [{ errorEvent: {} }, /^The option errorEvent is \{  \}\. Allowed: a function, or null for no event\./ as never],
-    [{ retry: 5 }, /^There is no option "retry"\. Allowed: isGlobal, headers, retryMs, / as never],
+    [
+      { retry: 5 },
+      /^There is no option "retry"\. Did you mean retryMs\? Allowed: lineEnding, serialize, retryMs, / as never,
+    ],
   ])('names the option, the value and the range of %j', async (options, message) => {
     const expected = {
       code: 'SSE_INVALID_OPTION',
