@@ -3,6 +3,7 @@ import type { EventLog } from '../log/event-log.js';
 import type { Frame } from '../protocol/frame.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 import { storedFrame } from './stored-event.js';
+import { setImmediate } from '../protocol/event-loop.js';
 
 /** What is kept of a channel: an event that clients hear of, or what says that a life of the channel is going on. */
 export interface HistoryEntry {

@@ -4,6 +4,7 @@ import { SseError } from '../protocol/sse-error.js';
 import { Channel } from './channel.js';
 import { settingsOf, type ChannelOptions, type ChannelSettings } from './channel-options.js';
 import { LiveGroup } from './live-group.js';
+import { nextTick } from '../protocol/event-loop.js';
 
 /** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
 const SWEEP_EVERY_MS = 5_000;
@@ -136,7 +137,7 @@ export class ChannelSet {
   private leftLater(channel: Channel): void {
     this.left.add(channel);
     // Whoever becomes live, or falls behind, comes back in the same turn.
-    if (this.left.size === 1) process.nextTick(() => this.dropUnused());
+    if (this.left.size === 1) nextTick(() => this.dropUnused());
   }
 
   /** Forgets channels of which nothing is known but their name: whoever comes again finds them as they were. */

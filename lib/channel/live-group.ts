@@ -135,7 +135,6 @@ export class LiveGroup implements ReadersAtHead {
   /** @param text a string for a single reader: its socket encodes that while it writes, and a buffer would be work for nothing */
   private write(text: string | WireText, events: number, before: readonly number[], after: readonly number[]): void {
     const { readers } = this;
-    const now = performance.now();
     for (let i = 0, count = readers.length; i < count; i++) {
       // Around the loop, not in it: it is entered again behind a reader that threw.
       try {
@@ -147,7 +146,7 @@ export class LiveGroup implements ReadersAtHead {
           const hadRoom = connection.isWritable;
           if (hadRoom) {
             if (typeof text === 'string') connection.writeOwn(text, events);
-            else connection.writeShared(text, events, now);
+            else connection.writeShared(text, events);
           }
           if (!connection.isWritable) this.leave(reader, hadRoom ? after : before);
         }

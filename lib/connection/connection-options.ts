@@ -46,8 +46,8 @@ export interface SseBufferOptions {
 /** What is sent to a client that has heard nothing for a while. It keeps proxies from closing the connection. */
 export interface SsePingOptions {
   /**
-   * Silence, in milliseconds, after which a ping is sent. The ping leaves up to an eighth of that time late, and no more than one
-   * second. Choose less than every idle timeout between the server and the client; that of nginx is 60 s.
+   * The longest silence, in milliseconds: then a ping is sent. It may leave up to an eighth of that time early, and no more than
+   * one second. Choose less than every idle timeout between the server and the client; that of nginx is 60 s.
    *
    * @default 15_000
    */

@@ -188,7 +188,6 @@ export class Connection extends Outgoing {
       this.opening = undefined;
       this.writer = writer;
     }
-    this.lastWriteAt = performance.now();
     // First of all: nothing that is told of the opening may keep the headers back.
     this.host.flushLater(this);
     const { retryMs } = this.options;

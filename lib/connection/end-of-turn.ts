@@ -1,3 +1,5 @@
+import { nextTick } from '../protocol/event-loop.js';
+
 /**
  * What is flushed at the end of this turn: what was written in one go leaves together, and nothing waits for the next turn
  * of the event loop.
@@ -20,7 +22,7 @@ export class EndOfTurn<T extends { flush(): void }> {
     if (this.waiting) return void this.waiting.push(item);
     this.waiting = [item];
     // A tick, not a macrotask.
-    process.nextTick(this.flush);
+    nextTick(this.flush);
   }
 
   /** Made once, and the list when somebody waits: most turns have one of them. */

@@ -57,8 +57,8 @@ export abstract class Outgoing extends SseConnection {
   firstEventAt: number | undefined;
   /** Whether there was an event among what was accepted, and not only comments. */
   protected hasEvent = false;
-  /** When bytes were last handed to the socket, on the monotonic clock of `performance.now()`. */
-  lastWriteAt = 0;
+  /** For how long nothing was handed to the socket, in milliseconds, as the looks of the ping service have counted it. */
+  silentMs = 0;
   /** Whether the write-stall watch looks after this connection. */
   watched = false;
 
@@ -142,9 +142,8 @@ export abstract class Outgoing extends SseConnection {
    * Writes events that other connections write too. Only while `isWritable`.
    *
    * @param events how many events they are
-   * @param now the caller's `performance.now()`, taken once for all its connections
    */
-  writeShared(shared: WireText, events: number, now: number): void {
+  writeShared(shared: WireText, events: number): void {
     const { writer } = this;
     if (!writer || this.state !== 'open') return;
     if (this.batched > 0) this.flush();
@@ -156,7 +155,7 @@ export abstract class Outgoing extends SseConnection {
     } catch (error) {
       return this.host.broken(this, error);
     }
-    this.wrote(events, now, result, writer);
+    this.wrote(events, result, writer);
   }
 
   /**
@@ -264,17 +263,17 @@ export abstract class Outgoing extends SseConnection {
     } catch (error) {
       return this.host.broken(this, error);
     }
-    this.wrote(events, performance.now(), result, writer);
+    this.wrote(events, result, writer);
   }
 
-  private wrote(events: number, now: number, result: WriteResult, writer: Writer): void {
+  private wrote(events: number, result: WriteResult, writer: Writer): void {
     if (result !== true) {
       if (result === 'ended') return this.endedElsewhere(writer);
       this.hold();
       if (this.drained) writer.onDrain(this.drained);
     }
     this.eventsSent += events;
-    this.lastWriteAt = now;
+    this.silentMs = 0;
     this.watchPending(writer);
     if (this.hasEvent && this.firstEventAt === undefined) this.tellFirst();
   }

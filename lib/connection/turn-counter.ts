@@ -1,5 +1,4 @@
-/** As it is when this file is loaded: with fake timers in a user's test no turn would end. */
-const { setImmediate } = globalThis;
+import { setImmediate } from '../protocol/event-loop.js';
 
 /**
  * Numbers the turns of the event loop. Turns in which nobody asks are not counted.

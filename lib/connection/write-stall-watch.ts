@@ -3,10 +3,13 @@ import { LookTimer } from './look-timer.js';
 import type { Outgoing } from './outgoing.js';
 
 interface Progress {
-  /** The connection's `progress` when it last grew, and when that was seen. */
+  /** The connection's `progress` when it last grew, and for how long looks have not seen it grow, in milliseconds. */
   made: number;
-  since: number;
+  stalledMs: number;
 }
+
+/** No look has seen it: it may have been added a moment ago. */
+const NOT_LOOKED_AT = -1;
 
 /** How often pending bytes are looked at within a timeout, if once a second is too rare. */
 const LOOKS_PER_TIMEOUT = 4;
@@ -19,7 +22,7 @@ const LOOKS_PER_TIMEOUT = 4;
  */
 export class WriteStallWatch {
   private readonly watched = new Map<Outgoing, Progress>();
-  private readonly timer = new LookTimer(() => this.look());
+  private readonly timer = new LookTimer((elapsedMs) => this.look(elapsedMs));
 
   /** @param end ends a connection, and never throws */
   constructor(private readonly end: (connection: Outgoing, reason: SseCloseReason) => void) {}
@@ -28,7 +31,7 @@ export class WriteStallWatch {
     const { writeTimeoutMs } = connection.options;
     if (writeTimeoutMs === false) return;
     connection.watched = true;
-    this.watched.set(connection, { made: connection.progress, since: performance.now() });
+    this.watched.set(connection, { made: connection.progress, stalledMs: NOT_LOOKED_AT });
     this.timer.atLeastEvery(writeTimeoutMs / LOOKS_PER_TIMEOUT);
   }
 
@@ -38,8 +41,7 @@ export class WriteStallWatch {
     if (this.watched.size === 0) this.timer.stop();
   }
 
-  private look(): void {
-    const now = performance.now();
+  private look(elapsedMs: number): void {
     for (const [connection, progress] of this.watched) {
       const { progress: made } = connection;
       const { writeTimeoutMs } = connection.options;
@@ -47,9 +49,11 @@ export class WriteStallWatch {
         this.delete(connection);
       } else if (made > progress.made) {
         progress.made = made;
-        progress.since = now;
-      } else if (writeTimeoutMs !== false && now - progress.since >= writeTimeoutMs) {
-        this.end(connection, closeReason('write_timeout'));
+        progress.stalledMs = 0;
+      } else {
+        progress.stalledMs = progress.stalledMs === NOT_LOOKED_AT ? 0 : progress.stalledMs + elapsedMs;
+        if (writeTimeoutMs !== false && progress.stalledMs >= writeTimeoutMs)
+          this.end(connection, closeReason('write_timeout'));
       }
     }
   }

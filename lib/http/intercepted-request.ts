@@ -12,6 +12,7 @@ import { releaseSource } from './release-source.js';
 import { setRequestState, type Handler } from './request-state.js';
 import { SseResponse } from './sse-response.js';
 import { StreamRequest } from './stream-request.js';
+import { setImmediate } from '../protocol/event-loop.js';
 
 /**
  * A request whose route has interceptors: they get to see each event of what the handler returned, and what comes out of

@@ -1,3 +1,5 @@
+import { setImmediate } from '../protocol/event-loop.js';
+
 /** How often we wait longer for the first value to come out, to learn whether the interceptors take their time. */
 const PROBES = 4;
 
@@ -7,7 +9,7 @@ const PROBE_MS = 10;
 /** How long one waits for what comes out of interceptors that take their time; then it was filtered out, it seems. */
 const LATE_MS = 50;
 
-const { setImmediate, setTimeout } = globalThis;
+const { setTimeout } = globalThis;
 
 /**
  * Where pulled values go into a chain of interceptors, and come out again: the next one goes in when what came out of the

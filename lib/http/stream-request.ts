@@ -19,6 +19,7 @@ import { releaseSource } from './release-source.js';
 import { setRequestState, type RequestAcceptor, type Handler, type TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { type SseJsonAnswer, SseResponse } from './sse-response.js';
+import { setImmediate } from '../protocol/event-loop.js';
 
 /** What all requests of a route share. */
 export interface StreamRoute {

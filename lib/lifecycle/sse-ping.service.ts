@@ -13,15 +13,15 @@ const LOOKS_PER_INTERVAL = 8;
  * Pings the clients that have heard nothing for a while. There is one timer for all connections, and none while there are no
  * connections.
  *
- * A connection gets a ping when it is open, was silent for its whole interval, and has no pending bytes. A client with pending
- * bytes has enough to read.
+ * A connection gets a ping when it is open, was silent for its interval (or up to an eighth less), and has no pending bytes.
+ * A client with pending bytes has enough to read.
  *
  * @publicApi
  */
 @Injectable()
 export class SsePingService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly listener: Partial<Observer> = { opened: (connection) => this.opened(connection as Connection) };
-  private readonly timer = new LookTimer(() => this.look());
+  private readonly timer = new LookTimer((elapsedMs) => this.look(elapsedMs));
 
   /** How many pings were sent since the application started. */
   sent = 0;
@@ -47,12 +47,14 @@ export class SsePingService implements OnApplicationBootstrap, OnApplicationShut
     if (ping !== false) this.timer.atLeastEvery(ping.intervalMs / LOOKS_PER_INTERVAL);
   }
 
-  private look(): void {
+  private look(elapsedMs: number): void {
     if (this.registry.all.size === 0) return this.timer.stop();
-    const now = performance.now();
     this.registry.each((connection) => {
       const { ping } = connection.options;
-      if (ping === false || now - connection.lastWriteAt < ping.intervalMs) return;
+      if (ping === false) return;
+      // As if it was silent since the look before: a ping may come a look too early, and never too late.
+      connection.silentMs += elapsedMs;
+      if (connection.silentMs < ping.intervalMs) return;
       if (connection.state === 'open' && connection.bufferedBytes === 0 && connection.isWritable) {
         this.ping(connection, ping);
       }

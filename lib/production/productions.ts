@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { applicationClosed } from '../backplane/application-closed.js';
 import { isIdempotent, isProducing } from '../backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
@@ -16,6 +15,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import type { Source } from '../source/source.js';
 import { toSource } from '../source/to-source.js';
 import type { ChannelSettings } from '../channel/channel-options.js';
+import { delay } from './delay.js';
 import { retryWhileUnavailable } from './retry-while-unavailable.js';
 import {
   resolveProduceOptions,
@@ -170,7 +170,7 @@ export class Productions implements ProductionHost {
     this.isClosing = true;
     if (this.runs.size === 0 || withinMs === 0) return;
     const timer = new AbortController();
-    const late = delay(withinMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    const late = delay(withinMs, { signal: timer.signal });
     await Promise.race([Promise.all([...this.runs.values()].map(({ done }) => done)), late]);
     timer.abort();
   }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { delay } from './delay.js';
 import { retryDelay } from '../protocol/retry-delay.js';
 import { SseError } from '../protocol/sse-error.js';
 
@@ -24,6 +24,6 @@ export async function retryWhileUnavailable<Result>(
       if (!isAway || hurry.aborted || performance.now() + waitMs > deadline) throw error;
     }
     // Whoever is in a hurry tries once more, at once.
-    await delay(waitMs, undefined, { signal: hurry, ref: false }).catch(() => undefined);
+    await delay(waitMs, { signal: hurry, ref: false });
   }
 }

@@ -1,3 +1,5 @@
+import { setImmediate } from '../protocol/event-loop.js';
+
 /**
  * How long readers that catch up may keep others from the event loop at a time, in milliseconds. A publish to a store takes
  * two or three turns, so that it waits two or three times as long. An empty turn costs a hundredth of it.

@@ -1,6 +1,7 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import type { Channel, ChannelWatcher } from '../channel/channel.js';
 import type { ReadLimit } from './channel-cursor.js';
+import { queueMicrotask } from '../protocol/event-loop.js';
 
 /** What is asked of the store at a time, in entries and bytes: only the positions are looked at. */
 const PAGE_ENTRIES = 100;

@@ -1,3 +1,5 @@
+import { setImmediate } from '../protocol/event-loop.js';
+
 /**
  * How long one source may run without letting the event loop turn, in milliseconds.
  *
@@ -6,9 +8,6 @@
  * 5 ms is 1 %, and the other requests wait no longer than for a small JSON response to be made.
  */
 const SLICE_MS = 5;
-
-/** As it is when this file is loaded: fake timers in a user's test would stop every stream. */
-const { setImmediate } = globalThis;
 
 /** How many values go by between two looks at the clock: a look costs 40 ns, a value of an async generator 150 ns. */
 const VALUES_PER_LOOK = 32;

@@ -15,6 +15,7 @@ import type { PacedReader } from '../replay/replay-pace.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionOutput } from './subscription-output.js';
+import { nextTick } from '../protocol/event-loop.js';
 
 /** How long the headers of a client that comes back wait for what the backplane says of its channels, in milliseconds. */
 const BEGIN_WITHIN_MS = 1_000;
@@ -126,7 +127,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     // A client that has not been told where it stands misses nothing: it begins anew.
     if (!this.hasBegun || this.isStopped) return undefined;
     if (this.group?.isFlushing) {
-      return new Promise((resolve) => process.nextTick(() => resolve(this.deliver() ?? true)));
+      return new Promise((resolve) => nextTick(() => resolve(this.deliver() ?? true)));
     }
     const delivery = (this.delivery = new FinalDelivery());
     const limits = delivery.find(this.cursors, this.replay.heads);
@@ -309,10 +310,10 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
 
   private change(ask: (changes: ChannelChanges) => void): void {
     ask((this.changes ??= new ChannelChanges(this, this.catchUp)));
-    if (this.state === 'moving') return process.nextTick(() => this.pump());
+    if (this.state === 'moving') return nextTick(() => this.pump());
     if (this.state !== 'live') return this.pump();
     // Its group is in the middle of writing: where this reader stands is known when it is through.
-    if (this.group?.isFlushing) process.nextTick(() => this.leaveGroup());
+    if (this.group?.isFlushing) nextTick(() => this.leaveGroup());
     else this.leaveGroup();
   }
 

@@ -153,7 +153,7 @@ export class SubscriptionOutput {
   private writeText(text: WireText, events: number): void {
     const { connection } = this;
     connection.commit();
-    if (connection.isWritable) connection.writeShared(text, events, performance.now());
+    if (connection.isWritable) connection.writeShared(text, events);
     else connection.writeOwn(text.text, events);
   }
 }
