@@ -25,7 +25,7 @@ const longOnNest11 = [
 ];
 
 /** In both parts: `short` has a part of the cases, `long` all of them. They know by the global `isShort`. */
-const inBoth = 'test/(clients/event-source|conformance/round-trip|e2e/parity)';
+const inBoth = 'test/(channels/channel-sets|clients/event-source|conformance/(last-event-id|round-trip)|e2e/parity)';
 
 /** Patterns that leave out what belongs to the other part. */
 function otherPart(long) {

@@ -5,6 +5,7 @@ import { hashChannel } from '../../lib/channel/position-vector.js';
 import { Sse, SseBroadcaster, SseConnections, SseModule } from '../../lib/index.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
+import { runs } from '../support/runs.js';
 import { until } from '../support/until.js';
 import { Follower } from './oracle.js';
 
@@ -122,7 +123,7 @@ describe('channels that are added, removed and reordered between connections', (
         total.events += visitor.seen.length - visitor.gaps;
         total.gaps += visitor.gaps;
       }),
-      { numRuns: 100, seed: 8 },
+      { numRuns: runs(100), seed: 8 },
     );
     process.stdout.write(
       `  ${run} histories of changing channels: ${total.events} events delivered, none repeated, none missing, ${total.gaps} gaps\n`,

@@ -39,7 +39,7 @@ const services = {
   },
 };
 
-// `compiles against the package` is said of every block by papers.spec.ts; these are run, word for word.
+// compiler.spec.ts compiles every block. These are run, word for word.
 describe('the code of the papers', () => {
   let running: Running | undefined;
   const serve = async (...controllers: Type[]) => {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { EventSource } from 'undici';
 import { encodeEvent } from '../../lib/protocol/encoder.js';
 import { decodeLastEventId, readLastEventId } from '../../lib/protocol/last-event-id.js';
+import { runs } from '../support/runs.js';
 
 /** Every kind of id that the encoder accepts, the odd ones first. */
 const ids = [
@@ -106,7 +107,7 @@ describe('an id that the encoder accepts', () => {
         // What HTTP allows around a value, and a proxy may add.
         expect(decodeLastEventId(` \t${asHeader(any)}\t `)).toBe(any);
       }),
-      { seed: 20_250_917, numRuns: 2_000 },
+      { seed: 20_250_917, numRuns: runs(2_000) },
     );
   });
 

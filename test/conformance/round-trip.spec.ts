@@ -6,6 +6,7 @@ import { lineEndingEncoding, type LineEnding } from '../../lib/protocol/line-end
 import { SseError } from '../../lib/protocol/sse-error.js';
 import type { SseEventInit } from '../../lib/protocol/sse-event.js';
 import { WireText } from '../../lib/protocol/wire-text.js';
+import { runs } from '../support/runs.js';
 import {
   dechunk,
   everyCut,
@@ -19,11 +20,10 @@ const lineEndings: readonly LineEnding[] = ['\n', '\r\n', '\r'];
 const encoded = (text: string, lineEnding: LineEnding) => new WireText(text).in(lineEndingEncoding(lineEnding)).bytes;
 
 /** The same runs every time; a failure prints the path to replay it with. */
-declare const isShort: boolean;
 
 const seeded = { seed: 20_250_917 };
 /** Each of them is cut at every byte. */
-const cuts = { ...seeded, numRuns: isShort ? 60 : 400 };
+const cuts = { ...seeded, numRuns: runs(400) };
 
 /** What an attacker, or bad luck, would put where a text goes. */
 const hostilePiece = fc.constantFrom(
@@ -206,7 +206,7 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
           );
           expect(events.at(-1)?.data).toBe('after');
         }),
-        { ...seeded, numRuns: 3_000 },
+        { ...seeded, numRuns: runs(3_000) },
       );
       // Else the property would hold for an encoder that refuses everything.
       expect(accepted).toBeGreaterThan(1_000);
@@ -218,7 +218,7 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
           const like: Decoded = { ...expected([], decoder), comments: arrives(any).split('\n') };
           expectDecoded(decoder, [Buffer.from(encodeComment(any, { lineEnding }))], like);
         }),
-        { ...seeded, numRuns: 500 },
+        { ...seeded, numRuns: runs(500) },
       );
     });
 
@@ -231,7 +231,7 @@ describe.each(sseDecoders.map((decoder) => ({ name: decoder.name, decoder })))(
           expectDecoded(decoder, [encoded(Frame.of(any).withId(later), lineEnding)], like);
           expectDecoded(decoder, [encoded(Frame.of(rest, later).text, lineEnding)], like);
         }),
-        { ...seeded, numRuns: 500 },
+        { ...seeded, numRuns: runs(500) },
       );
     });
   },

@@ -1,4 +1,3 @@
-import { compile } from '../support/paper-code.js';
 import {
   blocksOf,
   complaintOf,
@@ -49,12 +48,5 @@ describe('the code in README.md and docs/', () => {
     for (const { name, text } of manuals) {
       expect([name, text.match(/^```/gm)?.length ?? 0]).toEqual([name, 2 * blocksOf({ name, text }).length]);
     }
-  });
-
-  it('compiles against the package', () => {
-    const code = blocks.filter(({ language }) => language === 'ts');
-    // That this one is found wrong proves that the compiler sees the others.
-    const wrong = { place: 'wrong', language: 'ts', code: 'new SseQueue({ size: 1 });' };
-    expect(compile([...code, wrong])).toEqual([expect.stringMatching(/^wrong: .*'size' does not exist/)]);
   });
 });

@@ -26,8 +26,15 @@ const options: ts.CompilerOptions = {
   types: ['node', 'jest'],
 };
 
-/** What the compiler says of the blocks, each with its place. */
-export function compile(blocks: readonly Block[]): string[] {
+/** What the compiler says of a line. */
+export interface Complaint {
+  readonly place: string;
+  readonly line: string;
+  readonly message: string;
+}
+
+/** What the compiler says of the blocks. */
+export function compile(blocks: readonly Block[]): Complaint[] {
   const probe = join(root, 'paper-sources.ts');
   const text = SOURCES.map((source, index) => `export * as s${index} from '${source}';`).join('\n');
   const parsed = new Map<string, ts.SourceFile | undefined>();
@@ -39,8 +46,8 @@ export function compile(blocks: readonly Block[]): string[] {
   return blocks.flatMap(({ place }, index) => {
     const file = program.getSourceFile(names[index]!);
     return ts.getPreEmitDiagnostics(program, file).map(({ start = 0, messageText }) => {
-      const line = file?.text.slice(0, start).trimEnd().split('\n').at(-1);
-      return `${place}: ${ts.flattenDiagnosticMessageText(messageText, '\n')} (${line})`;
+      const line = file ? file.text.split('\n')[file.getLineAndCharacterOfPosition(start).line]!.trim() : '';
+      return { place, line, message: ts.flattenDiagnosticMessageText(messageText, '\n') };
     });
   });
 }

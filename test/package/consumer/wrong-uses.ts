@@ -1,4 +1,4 @@
-// Each of these must not compile. compiler-messages.spec.ts reads what the compiler says of them, line by line.
+// Each of these must not compile. compiler.spec.ts reads what the compiler says of them, line by line.
 import { defineChannel, Sse, type SseBroadcaster } from 'nestjs-event-stream';
 
 interface OrderEvents {
