@@ -7,6 +7,7 @@ import type { ChannelCursor } from '../replay/channel-cursor.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import type { SnapshotLoad, SnapshotPlan } from '../replay/snapshot-loads.js';
 import { beginAt, startFresh } from './starting-point.js';
+import { refillStep } from './store-refill.js';
 import type { StorePage } from '../replay/store-pages.js';
 import type { SubscriptionOutput } from './subscription-output.js';
 
@@ -167,35 +168,11 @@ export class CatchUp {
 
   /** @returns nothing when it goes on at once */
   private refill(cursor: ChannelCursor): Halt | undefined {
-    const { channel } = cursor;
-    const read = cursor.page;
-    cursor.page = undefined;
-    if (cursor.findInLog()) return undefined;
-    // What is read has to be kept until there is room: as long as there is none, it stays in the store.
-    if (!this.connection.isWritable) return 'paused';
-    const page = read?.after === cursor.position ? read : this.replay.pages.find(channel.name, cursor.position);
-    if (page) {
-      this.take(cursor, page);
-      return this.hasRoom ? undefined : 'paused';
-    }
-    // Asked before, and this node has heard of nothing since.
-    return cursor.askedAt === channel.log.next ? 'paused' : this.readPage(cursor);
-  }
-
-  /** Reads on from the store, until what it gives is in the log as well. */
-  private async readPage(cursor: ChannelCursor): Promise<void> {
-    const { channel, position } = cursor;
-    const { next } = channel.log;
-    const page = await this.replay.pages.read(this.stream, channel.name, position);
-    if (this.stream.isStopped || !page) return;
-    if (page.gap !== undefined) cursor.miss(page.gap);
-    // All who waited for it go on now: each when it is its turn.
-    else if (page.events > 0) cursor.page = page;
-    // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
-    else if (page.isTrimmed) cursor.miss('trimmed');
-    else if (position === undefined) cursor.startAt(next);
-    // The store has no more, and this node does not know that position yet: its turn comes through the log.
-    else cursor.askedAt = next;
+    const step = refillStep(cursor, this.replay.pages, this.stream, this.connection.isWritable);
+    if (step === 'inLog') return undefined;
+    if (step === 'paused' || step instanceof Promise) return step;
+    this.take(cursor, step);
+    return this.hasRoom ? undefined : 'paused';
   }
 
   private take(cursor: ChannelCursor, page: StorePage): void {

@@ -2,7 +2,6 @@ import { closeReason } from '../connection/close-reason.js';
 import type { Connection } from '../connection/connection.js';
 import type { Feed } from '../connection/feed.js';
 import { endCompleted, endWithFailure, type StreamEnd } from '../connection/stream-end.js';
-import { isThenable } from '../source/thenable.js';
 import { CatchUp } from './catch-up.js';
 import { ChannelChanges } from './channel-changes.js';
 import type { ChannelSet } from '../channel/channel-set.js';
@@ -13,6 +12,7 @@ import type { StoppableReader } from '../replay/store-reader.js';
 import { ChannelCursor, type ReadLimit, type SseFrom } from '../replay/channel-cursor.js';
 import type { PacedReader } from '../replay/replay-pace.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
+import { tellSubscribed, tellUnsubscribed } from './subscription-hooks.js';
 import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
 import { SubscriptionOutput } from './subscription-output.js';
 import { nextTick } from '../protocol/event-loop.js';
@@ -81,7 +81,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     this.connection.attach(this);
     if (this.isStopped) return;
     this.isAnnounced = true;
-    this.follow(this.plan.onSubscribe?.(this.connection));
+    tellSubscribed(this, this.plan, this.end);
   }
 
   /** @returns when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
@@ -110,13 +110,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     for (const { channel } of this.cursors) channel.unwatch(this);
     this.changes?.drop();
     this.group?.quit(this);
-    if (!this.isAnnounced) return;
-    try {
-      this.follow(this.plan.onUnsubscribe?.(this.connection));
-    } catch (error) {
-      // The connection is on its way out, and must get there.
-      this.end.report(error);
-    }
+    if (this.isAnnounced) tellUnsubscribed(this, this.plan, this.end);
   }
 
   resume(): void {
@@ -329,14 +323,5 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
 
   private cursorFor(name: string, from: SseFrom): ChannelCursor {
     return new ChannelCursor(this.channels.get(name), from, this.connection.options.buffer.maxBytes);
-  }
-
-  /** A hook may be async, and fail like that. */
-  private follow(returned: unknown): void {
-    if (!isThenable(returned)) return;
-    Promise.resolve(returned).catch((error: unknown) => {
-      if (this.isStopped) this.end.report(error);
-      else endWithFailure(this.connection, error, this.end);
-    });
   }
 }
