@@ -16,6 +16,7 @@ const longSpecs = [
   'test/e2e/(pipelining|retention)\\.',
   'test/hardening/(backpressure|bursts|delivery|ends|leaks|replays|shutdown)\\.',
   'test/package/api-report\\.',
+  'test/samples/',
   'test/redis/(cluster-.+|connections|faults|leases|nodes|productions|reads|redis-backplane|rollback.*|silence-check|unreadable)\\.',
 ];
 
@@ -94,7 +95,7 @@ export default {
       globals: { nestMajor: 12, moduleFormat: 'esm', isShort: part === 'short' },
       testMatch: [
         '<rootDir>/lib/**/*.spec.ts',
-        '<rootDir>/test/{unit,e2e,channels,conformance,contract,following,redis,hardening,browser,clients,package}/**/*.spec.ts',
+        '<rootDir>/test/{unit,e2e,channels,conformance,contract,following,redis,hardening,browser,clients,samples,package}/**/*.spec.ts',
       ],
       // tarball.spec.ts needs a build and the registry: `npm run test:package`.
       testPathIgnorePatterns: [

@@ -13,7 +13,7 @@ describeWith('chromium', 'the page of sample/answers in Chromium', (path) => {
   beforeAll(async () => {
     jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
     process.env.PORT = '0';
-    app = (await import('../../sample/answers/src/main.js')).app!;
+    app = (await import('../../sample/answers/main.js')).app!;
     url = `http://localhost:${new URL(await app.getUrl()).port}/`;
     browser = await launchChromium(path);
   });

@@ -3,7 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { fileURLToPath } from 'node:url';
 import { SseBroadcaster, SseConnections } from '../../lib/index.js';
-import { ServerLog } from '../../sample/demo/src/channels.controller.js';
+import { ServerLog } from '../../sample/demo/channels.controller.js';
 import { launchChromium } from '../support/chromium.js';
 import { describeWith } from '../support/external.js';
 
@@ -34,7 +34,7 @@ describeWith('chromium', 'the demo in Chromium', (path) => {
     try {
       // What `npm start` runs, on a free port.
       process.env.PORT = '0';
-      ({ app, url } = await import('../../sample/demo/src/main.js'));
+      ({ app, url } = await import('../../sample/demo/main.js'));
     } finally {
       write.mockRestore();
     }

@@ -21,6 +21,13 @@ const swc = {
 };
 
 export async function resolve(specifier, context, next) {
+  const own = /^nestjs-event-stream(\/\w+)?$/.exec(specifier);
+  if (own)
+    return {
+      url: new URL(`../../lib${own[1] ?? ''}/index.ts`, import.meta.url).href,
+      format: 'module',
+      shortCircuit: true,
+    };
   if (specifier.startsWith('.') && specifier.endsWith('.js')) {
     const url = new URL(`${specifier.slice(0, -3)}.ts`, context.parentURL);
     if (existsSync(url)) return { url: url.href, format: 'module', shortCircuit: true };

@@ -1,33 +1,28 @@
 import 'reflect-metadata';
-import { Body, Controller, Get, Header, HttpCode, Module, Post, Res } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Sse, SseBroadcaster, SseModule, type SseSubscription } from 'nestjs-event-stream';
 import { RedisBackplane } from 'nestjs-event-stream/redis';
-import { page } from './page.js';
+import { join } from 'node:path';
 
 // One node of the chat: PORT and REDIS_URL say which. It knows nothing of the others.
 const { PORT = '3001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
 
-@Controller()
+@Controller('chat')
 class ChatController {
   constructor(private readonly broadcaster: SseBroadcaster) {}
 
-  @Get()
-  @Header('Content-Type', 'text/html')
-  index(): string {
-    return page;
-  }
-
-  @Sse('chat')
-  chat(@Res({ passthrough: true }) response: { setHeader(name: string, value: string): void }): SseSubscription {
-    response.setHeader('X-Node', PORT);
+  @Sse()
+  @Header('X-Node', PORT)
+  listen(): SseSubscription {
     return this.broadcaster.subscribe('chat', { from: 'earliest' });
   }
 
-  @Post('chat')
+  @Post()
   @HttpCode(202)
-  async say(@Body() { text }: { text: string }): Promise<{ id: string; node: string }> {
-    const { id } = await this.broadcaster.publish('chat', { data: { text: String(text).slice(0, 500), node: PORT } });
+  async say(@Body('text') text: string): Promise<{ id: string; node: string }> {
+    const { id } = await this.broadcaster.publish('chat', { data: { text, node: PORT } });
     return { id, node: PORT };
   }
 }
@@ -38,6 +33,7 @@ class ChatController {
 })
 class NodeModule {}
 
-const app = await NestFactory.create(NodeModule, { logger: ['error'] });
+const app = await NestFactory.create<NestExpressApplication>(NodeModule, { logger: ['warn', 'error'] });
+app.useStaticAssets(join(import.meta.dirname, 'public'));
 app.enableShutdownHooks();
-await app.listen(Number(PORT), '127.0.0.1');
+await app.listen(PORT, '127.0.0.1');

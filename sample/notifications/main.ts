@@ -38,6 +38,6 @@ class NotificationsController {
 @Module({ imports: [SseModule.forRoot()], controllers: [NotificationsController] })
 class NotificationsModule {}
 
-/** For the test. */
-export const app = await NestFactory.create(NotificationsModule);
+const app = await NestFactory.create(NotificationsModule);
+app.enableShutdownHooks();
 await app.listen(process.env.PORT ?? 3000);

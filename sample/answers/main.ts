@@ -31,7 +31,7 @@ import { readFileSync } from 'node:fs';
 import { tokensOf } from './model.js';
 
 const { PORT = '3000', REDIS_URL } = process.env;
-const page = readFileSync(new URL('../public/index.html', import.meta.url), 'utf8');
+const page = readFileSync(new URL('./public/index.html', import.meta.url), 'utf8');
 
 /** What is kept of an answer: first what was asked, so that every screen can show it, and then the tokens. */
 async function* answer(prompt: string, signal: AbortSignal): AsyncIterable<SseEventLike> {

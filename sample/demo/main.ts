@@ -37,7 +37,7 @@ app.use((request: Request, response: Response, next: NextFunction) => {
   });
   next();
 });
-app.useStaticAssets(fileURLToPath(new URL('../public', import.meta.url)));
+app.useStaticAssets(fileURLToPath(new URL('./public', import.meta.url)));
 await app.listen(process.env.PORT ?? 3000);
 
 const url = `http://localhost:${new URL(await app.getUrl()).port}`;

@@ -45,6 +45,6 @@ class JobsController {
 @Module({ imports: [SseModule.forRoot()], controllers: [JobsController] })
 class ProgressModule {}
 
-/** For the test. */
-export const app = await NestFactory.create(ProgressModule);
+const app = await NestFactory.create(ProgressModule);
+app.enableShutdownHooks();
 await app.listen(process.env.PORT ?? 3000);

@@ -34,6 +34,6 @@ class CompletionsController {
 @Module({ imports: [SseModule.forRoot()], controllers: [CompletionsController] })
 class LlmModule {}
 
-/** For the test. */
-export const app = await NestFactory.create(LlmModule);
+const app = await NestFactory.create(LlmModule);
+app.enableShutdownHooks();
 await app.listen(process.env.PORT ?? 3000);
