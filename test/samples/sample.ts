@@ -26,6 +26,11 @@ export class Sample {
     return this.program.stdout + this.program.stderr;
   }
 
+  /** Resolves with its exit code. */
+  get exited(): Promise<number | null> {
+    return this.program.exited;
+  }
+
   async start(): Promise<void> {
     // Another process may take the port in the meantime. Then the sample exits, and another port is asked for.
     for (let attempt = 0; ; attempt++) {
