@@ -21,7 +21,7 @@ const swc = {
 };
 
 export async function resolve(specifier, context, next) {
-  const own = /^nestjs-event-stream(\/\w+)?$/.exec(specifier);
+  const own = /^nestjs-event-stream(\/[\w-]+)?$/.exec(specifier);
   if (own)
     return {
       url: new URL(`../../lib${own[1] ?? ''}/index.ts`, import.meta.url).href,
