@@ -2,6 +2,7 @@ import { Inject, Module, type DynamicModule, type NestModule, type Provider } fr
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { addStreamInterceptor } from './http/add-stream-interceptor.js';
 import { checkPlatform } from './http/internals.js';
+import { setAcceptor } from './http/request-state.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { invalidOption } from './protocol/check-option.js';
 import {
@@ -37,7 +38,9 @@ export class SseModule implements NestModule {
    * @internal
    */
   configure(): void {
-    this.routes.contextKey = checkPlatform(this.host.httpAdapter);
+    const adapter = this.host.httpAdapter;
+    this.routes.platform = { adapter, contextKey: checkPlatform(adapter) };
+    setAcceptor(adapter.getInstance<object>(), this.routes);
     addStreamInterceptor(this.config, this.modules);
   }
 

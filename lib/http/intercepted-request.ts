@@ -9,7 +9,7 @@ import { toSource } from '../source/to-source.js';
 import type { Answer } from './handler-answer.js';
 import { InterceptorSource, type InterceptorSourceOwner } from './interceptor-source.js';
 import { releaseSource } from './release-source.js';
-import { setRequestState, type Handler } from './request-state.js';
+import type { Handler } from './request-state.js';
 import { SseResponse } from './sse-response.js';
 import { StreamRequest } from './stream-request.js';
 import { setImmediate } from '../protocol/event-loop.js';
@@ -28,7 +28,6 @@ export class InterceptedRequest extends StreamRequest implements InterceptorSour
   /** Runs the interceptors, and through them the handler. @returns what Nest gets */
   async follow(handled: Observable<unknown>): Promise<Observable<unknown>> {
     if (!this.isOver) {
-      setRequestState(this.reply.response, this);
       void this.connection.closed.then(() => this.chain.cancel());
       this.chain.start(handled);
     }

@@ -8,6 +8,7 @@ describe('internals', () => {
   it('learns the keys of metadata from the decorators of Nest', () => {
     expect(NEST_METADATA).toEqual({
       interceptors: '__interceptors__',
+      passthrough: '__responsePassthrough__',
       httpCode: '__httpCode__',
       redirect: '__redirect__',
       routeArguments: '__routeArguments__',

@@ -19,7 +19,7 @@ const descriptor: PropertyDescriptor = { value: method };
 UseInterceptors(probe as never)(target, 'probe', descriptor);
 HttpCode(299)(target, 'probe', descriptor);
 Redirect('/probe')(target, 'probe', descriptor);
-Res()(target, 'probe', 0);
+Res({ passthrough: true })(target, 'probe', 0);
 
 /**
  * The keys of metadata that Nest's decorators leave, learnt from the decorators themselves: Nest 11 and 12 export the
@@ -35,6 +35,8 @@ export const NEST_METADATA = Object.freeze({
   redirect: keyOf('@Redirect()', (value) => (value as { url?: unknown } | null)?.url === '/probe', method),
   /** On a class, for each of its methods: `{ index }` of each decorated parameter. */
   routeArguments: keyOf('@Res()', (value) => parametersOf(value)[0]?.index === 0, Probe, 'probe'),
+  /** On a class, for each of its methods: whether Nest answers although the method has the response. */
+  passthrough: keyOf('@Res({ passthrough })', (value) => value === true, Probe, 'probe'),
 });
 
 function keyOf(decorator: string, isValue: (value: unknown) => boolean, on: object, property?: string): string {

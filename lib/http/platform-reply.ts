@@ -21,6 +21,14 @@ interface HijackableReply {
   hijack(): unknown;
 }
 
+/** The platform of an application. */
+export interface Platform {
+  /** Nest's adapter: it answers what is no stream as on any other route. */
+  readonly adapter: { reply(response: unknown, body: unknown): unknown };
+  /** Where Fastify's requests keep the context of their route; nothing on Express. */
+  readonly contextKey: symbol | undefined;
+}
+
 /** What is needed of an Express request. */
 interface RoutedRequest {
   readonly route?: { readonly path?: string | RegExp };
@@ -38,16 +46,13 @@ export class PlatformReply {
 
   /**
    * @param response as the platform hands it to handlers
-   * @param contextKey where Fastify's requests keep the context of their route
    */
   constructor(
     readonly response: object,
-    private readonly contextKey?: symbol,
+    private readonly platform: Platform,
   ) {
-    // Express' is known by what each of them has: to find that it has no `hijack` takes longer than all else here. A reply of
-    // Fastify's may have been given `locals` as well.
-    const isExpress = contextKey === undefined && (response as { readonly locals?: unknown }).locals !== undefined;
-    this.reply = !isExpress && isReply(response) ? response : undefined;
+    // Not asked of the response: to find that Express' has no `hijack` takes longer than all else here.
+    this.reply = platform.contextKey ? (response as HijackableReply) : undefined;
     this.res = this.reply ? this.reply.raw : (response as RawResponse);
     this.req = this.reply ? this.reply.request.raw : (this.res as ServerResponse).req;
   }
@@ -99,7 +104,7 @@ export class PlatformReply {
    * @returns a promise when that takes longer
    */
   beforeHeaders(): Promise<void> | undefined {
-    return this.reply && runOnSendHooks(this.reply, this.contextKey);
+    return this.reply && runOnSendHooks(this.reply, this.platform.contextKey);
   }
 
   /**
@@ -126,6 +131,11 @@ export class PlatformReply {
     this.res.end();
   }
 
+  /** Answers without a stream: JSON, and whatever else Nest sends for a value. */
+  answerWith(value: unknown): void {
+    this.platform.adapter.reply(this.response, value);
+  }
+
   /**
    * Answers with a stream that says when to come back, and ends: any other answer makes an `EventSource` give up for good.
    */
@@ -139,22 +149,10 @@ export class PlatformReply {
 
   /** Cuts the client off, if it is still there, without an answer. */
   drop(): void {
-    this.seal();
     const { res } = this;
     // HTTP/2 would take a mere `destroy()` for a stream that ended well.
     if (res instanceof Http2ServerResponse) res.stream.close(/* INTERNAL_ERROR, RFC 9113 §7 */ 0x2);
     else res.destroy();
-  }
-
-  /**
-   * Keeps Nest, which replies after the interceptors have run, and filters, from writing into the response that was
-   * taken over: their `send()` does nothing, and so does Express' `json()`, which calls it. Fastify's would only warn
-   * after `hijack()`, each time.
-   *
-   * One property and no more: each takes 5 µs on Express, where every response has a hidden class of its own.
-   */
-  seal(): void {
-    (this.response as { send: unknown }).send = ignore;
   }
 
   private headersOf({ responseHeaders }: StreamOptions): ResponseHeaders {
@@ -169,8 +167,6 @@ export class PlatformReply {
     if (overrides === NO_HEADERS && takesAll(res, names, defaults)) {
       // Nothing to merge with. What `setHeader()` keeps for `getHeader()` is 500 bytes, for as long as a client stays.
       res.writeHead(status, defaults);
-      // Express' own would not find the type when nothing is kept, and set another: too late.
-      if (!reply && names.length === 0) (this.response as { json: unknown }).json = ignore;
     } else {
       for (const name in defaults) {
         if (!res.hasHeader(name) && !(name === 'Connection' && isLast(res))) res.setHeader(name, defaults[name] ?? '');
@@ -186,7 +182,6 @@ export class PlatformReply {
     }
     // Not before: when a header is refused, the filters must still be able to answer.
     reply?.hijack();
-    this.seal();
   }
 }
 
@@ -210,14 +205,6 @@ function copyHeaders(reply: HijackableReply): void {
     // A stream has no length. One is there for HEAD requests: Fastify's own hook for them saw no payload.
     if (value !== undefined && name !== 'content-length') reply.raw.setHeader(name, value);
   }
-}
-
-function isReply(response: unknown): response is HijackableReply {
-  return typeof (response as Partial<HijackableReply>).hijack === 'function';
-}
-
-function ignore(this: unknown): unknown {
-  return this;
 }
 
 /** No overrides: one object for all, so that a look is enough. */

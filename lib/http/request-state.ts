@@ -11,58 +11,52 @@ export interface TakenRequest {
   run(handler: Handler, call: () => unknown): unknown;
 }
 
+/** `null`: it is not ours to answer, or it is answered. */
+export type MaybeTaken = TakenRequest | null;
+
 /** Takes requests over, for one application. */
 export interface RequestAcceptor {
-  take(handler: object, response: object): TakenRequest;
+  /**
+   * The request of this response, which is taken over if it is not yet.
+   *
+   * @returns a promise for a request that waits behind another one on its socket
+   */
+  requestOf(response: object, handler: object): MaybeTaken | Promise<MaybeTaken>;
 }
 
-const STATE = Symbol.for('nestjs-event-stream.request-state');
+const ACCEPTOR = Symbol.for('nestjs-event-stream.acceptor');
 
-/** `null`: Nest answers it by itself, or it is answered. */
-type RequestState = RequestAcceptor | TakenRequest | null;
-
-interface Slot {
-  [STATE]?: RequestState;
-}
-
-/** Says on a response how far its request is, for who comes next. */
-export function setRequestState(response: object, state: RequestState): void {
-  slotOf(response)[STATE] = state;
-}
-
-/** The application whose guard let the request in, as long as nobody has taken it over. */
-export function acceptorOf(response: object): RequestAcceptor | undefined {
-  const state = slotOf(response)[STATE];
-  return state && 'take' in state ? state : undefined;
+interface Platform {
+  [ACCEPTOR]?: RequestAcceptor;
 }
 
 /**
- * The request of this response, which is taken over if it is not yet; `null` if it is not for us to answer.
+ * Says on the platform's own object who takes requests over: a method cannot be injected with it, and finds it by its response.
+ * So two applications of a process never meet, and a request pays for one look.
  *
- * @throws {SseError} `SSE_NOT_CONFIGURED` when the response says nothing of it
+ * @param platform the Express application, or the Fastify server
  */
-export function requestOf(response: object, handler: object): TakenRequest | null {
-  const slot = slotOf(response);
-  const state = slot[STATE];
-  if (state === undefined) throw notConfigured();
-  return state && 'take' in state ? (slot[STATE] = state.take(handler, response)) : state;
+export function setAcceptor(platform: object, acceptor: RequestAcceptor): void {
+  (platform as Platform)[ACCEPTOR] = acceptor;
 }
 
-/** Without it the method would be called as any other, and Nest would send its source as JSON, or wait for its end. */
-function notConfigured(): SseError {
-  return new SseError(
-    'SSE_NOT_CONFIGURED',
-    'A stream was asked for that SseModule does not know of. Either SseModule.forRoot() is not among the imports of this ' +
-      'application (or the method has no @Sse() of nestjs-event-stream), or something has replaced `response.locals` after ' +
-      'the guards: add to it instead (`response.locals.user = user`).',
-  );
+/** @param response as the platform hands it to handlers: Express' has its `app`, Fastify's its `server` */
+export function acceptorOf(response: object): RequestAcceptor | undefined {
+  const { app } = response as { readonly app?: Platform };
+  return (app ?? (response as { readonly server?: Platform }).server)?.[ACCEPTOR];
 }
 
 /**
- * A property instead of a map at module level: it goes with the response, and two apps never meet in it. Express has an
- * object for what belongs to a request, `locals`; its response itself is no place for that, because each has a hidden
- * class of its own, and to give it one more property takes 5 µs. Fastify hands out its `reply`, which takes it.
+ * As `RequestAcceptor.requestOf()`, of the application that the response belongs to.
+ *
+ * @throws {SseError} `SSE_NOT_CONFIGURED` when there is none
  */
-function slotOf(response: object): Slot {
-  return (response as { readonly locals?: Slot }).locals ?? response;
+export function requestOf(response: object, handler: object): MaybeTaken | Promise<MaybeTaken> {
+  const acceptor = acceptorOf(response);
+  if (acceptor) return acceptor.requestOf(response, handler);
+  // Without it the method would be called as any other, and Nest would send its source as JSON, or wait for its end.
+  throw new SseError(
+    'SSE_NOT_CONFIGURED',
+    'A stream was asked for that SseModule does not know of: SseModule.forRoot() is not among the imports of this application.',
+  );
 }

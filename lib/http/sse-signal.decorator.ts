@@ -11,5 +11,8 @@ import { currentConnection } from './sse-client.decorator.js';
  * @publicApi
  */
 export const SseSignal = createParamDecorator(
-  (_: unknown, context: ExecutionContext): AbortSignal => currentConnection(context).signal,
+  (_: unknown, context: ExecutionContext): AbortSignal | Promise<AbortSignal> => {
+    const connection = currentConnection(context);
+    return connection instanceof Promise ? connection.then(({ signal }) => signal) : connection.signal;
+  },
 );

@@ -1,10 +1,10 @@
-import { HttpCode, RequestMethod, Res, UseGuards, applyDecorators, RequestMapping } from '@nestjs/common';
+import { HttpCode, RequestMethod, Res, UseFilters, applyDecorators, RequestMapping } from '@nestjs/common';
 import { NEST_METADATA, parametersOf } from './internals.js';
-import { requestOf } from './request-state.js';
+import { requestOf, type MaybeTaken } from './request-state.js';
 import type { SseDecorator } from './sse-handler-answer.js';
 import { knownOptions } from '../protocol/check-option.js';
 import { resolveStreamOptions, ROUTE_OPTION_NAMES, STREAM_DEFAULTS, type SseRouteOptions } from './route-options.js';
-import { SseGuard } from './sse.guard.js';
+import { SetupCheckFilter } from './setup-check.filter.js';
 import { SSE_ROUTE_METADATA } from './stream-routes.js';
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
@@ -31,14 +31,15 @@ export function Sse(path: string | string[] = '/', options: SseRouteOptions = {}
   resolveStreamOptions(STREAM_DEFAULTS, options);
   return (target, key, descriptor: PropertyDescriptor) => {
     const index = argumentCount(target, key);
-    // Passthrough: Nest still answers what is not a stream (`SseResponse.json`), after all interceptors have seen it.
-    Res({ passthrough: true })(target, key, index);
+    // Not passthrough, whatever the method itself says: all that is answered is answered by us.
+    Res()(target, key, index);
+    Reflect.defineMetadata(NEST_METADATA.passthrough, false, target.constructor, key);
     descriptor.value = wrap(descriptor.value as Handler, index);
     const handler = descriptor.value as object;
     Reflect.defineMetadata(SSE_ROUTE_METADATA, options, handler);
     // An event stream that answers 201, Nest's default for POST, is one that a browser refuses.
     if (!Reflect.hasMetadata(NEST_METADATA.httpCode, handler)) HttpCode(200)(target, key, descriptor);
-    applyDecorators(RequestMapping({ path, method }), UseGuards(SseGuard))(target, key, descriptor);
+    applyDecorators(RequestMapping({ path, method }), UseFilters(SetupCheckFilter))(target, key, descriptor);
     return descriptor;
   };
 }
@@ -58,8 +59,9 @@ function wrap(handler: Handler, responseIndex: number): Handler {
     const call = () => handler.apply(this, args.slice(0, responseIndex));
     // A unit test calls the method, and gets what it returns.
     if (typeof response !== 'object' || response === null) return call();
+    const run = (request: MaybeTaken) => (request ? request.run(wrapped, call) : call());
     const request = requestOf(response, wrapped);
-    return request ? request.run(wrapped, call) : call();
+    return request instanceof Promise ? request.then(run) : run(request);
   };
   Object.defineProperty(wrapped, 'name', { value: handler.name, configurable: true });
   for (const metadataKey of Reflect.getOwnMetadataKeys(handler)) {

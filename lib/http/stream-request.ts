@@ -16,7 +16,7 @@ import { answerOf, type Answer } from './handler-answer.js';
 import { NO_HEADERS, type PlatformReply } from './platform-reply.js';
 import { isGone, watchClose } from './node-messages.js';
 import { releaseSource } from './release-source.js';
-import { setRequestState, type RequestAcceptor, type Handler, type TakenRequest } from './request-state.js';
+import type { Handler, MaybeTaken, TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
 import { type SseJsonAnswer, SseResponse } from './sse-response.js';
 import { setImmediate } from '../protocol/event-loop.js';
@@ -24,11 +24,15 @@ import { setImmediate } from '../protocol/event-loop.js';
 /** What all requests of a route share. */
 export interface StreamRoute {
   readonly options: StreamOptions;
-  /** `@Redirect()`: Nest answers by itself. */
-  readonly isRedirect: boolean;
   readonly report: (error: unknown) => void;
   readonly end: StreamEnd;
   readonly admission: Admission;
+}
+
+/** Keeps, for each response, how far its request is. */
+export interface RequestMarks {
+  /** @param state `undefined`: as if it had not arrived */
+  mark(response: object, state: MaybeTaken | undefined): void;
 }
 
 /**
@@ -44,14 +48,11 @@ export class StreamRequest implements Opening, TakenRequest {
   private overrides: SseHeaders = NO_HEADERS;
   /** Nothing more is decided by this request: the headers were sent, or somebody else answers. */
   private isSettled = false;
-  /** What Nest gets: a value, or what it fails with. */
-  private value: unknown;
   private error: unknown;
-  private waiting:
-    { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void } | undefined;
+  private waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
 
   constructor(
-    protected readonly routes: RequestAcceptor,
+    private readonly marks: RequestMarks,
     registry: ConnectionRegistry,
     protected readonly reply: PlatformReply,
     protected readonly route: StreamRoute,
@@ -73,7 +74,7 @@ export class StreamRequest implements Opening, TakenRequest {
     // A handler that calls another decorated method, with the same response.
     if (this.handler && this.handler !== handler) return call();
     this.handler = handler;
-    if (this.isSettled) setRequestState(this.reply.response, null);
+    if (this.isSettled) this.marks.mark(this.reply.response, null);
     if (this.isOver) return this.result();
     let value: unknown;
     try {
@@ -96,11 +97,11 @@ export class StreamRequest implements Opening, TakenRequest {
     const { code, reason, error } = ending;
     const { reply } = this;
     if (this.isSettled) return;
-    if (code === 'source_failed' && !reply.isEnded) return this.settle(undefined, error ?? new Error(reason));
+    if (code === 'source_failed' && !reply.isEnded) return this.settle(error ?? new Error(reason));
     // By somebody else, the handler perhaps: what he has said is on its way, and the rest of it is his affair.
-    if (reply.isSent) reply.seal();
+    if (reply.isSent) return this.settle();
     // It completed without having anything to send: there is nothing to come back for.
-    else if (code === 'source_completed') reply.answerNothing(this.overrides);
+    if (code === 'source_completed') reply.answerNothing(this.overrides);
     else if (isGraceful(code)) reply.turnAway(this.route.admission.comeBack(ending), this.route.options);
     else reply.drop();
     this.settle();
@@ -111,11 +112,11 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** What Nest waits for. @throws what the request failed with */
-  protected result(): unknown {
+  protected result(): Promise<void> | undefined {
     if (!this.isSettled) return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- what was thrown by whoever failed
     if (this.error !== undefined) throw this.error;
-    return this.value;
+    return undefined;
   }
 
   /**
@@ -145,7 +146,7 @@ export class StreamRequest implements Opening, TakenRequest {
       case 'nothing':
         return this.sendHeadersOnly(() => this.reply.answerNothing(this.overrides));
       case 'own':
-        return this.answerWithoutStream(() => this.reply.seal());
+        return this.answerWithoutStream(() => undefined);
       case 'refused':
         return;
     }
@@ -188,20 +189,19 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** Lets Nest go on. A request that failed may be tried again, by a decorator above `@Sse()`: as a new one. */
-  protected settle(value?: unknown, error?: unknown): void {
+  protected settle(error?: unknown): void {
     if (this.isSettled) return;
     this.isSettled = true;
-    this.value = value;
     this.error = error;
-    this.detach(error === undefined ? null : this.routes);
-    if (error === undefined) this.waiting?.resolve(value);
+    this.detach(error === undefined ? null : undefined);
+    if (error === undefined) this.waiting?.resolve();
     else this.waiting?.reject(error);
   }
 
   /** Nothing of the response may refer to this for as long as the client stays. */
-  protected detach(state: RequestAcceptor | null): void {
+  protected detach(state: null | undefined): void {
     // A handler that is still to be called must find this, to be followed, or not to be called.
-    if (this.handler || state) setRequestState(this.reply.response, state);
+    if (this.handler || state === undefined) this.marks.mark(this.reply.response, state);
   }
 
   private async runAsync(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -244,10 +244,9 @@ export class StreamRequest implements Opening, TakenRequest {
     if (options.headers) this.overrides = options.headers;
   }
 
-  /** Nest replies, as it would on any other route. */
   private giveJson({ value, status }: SseJsonAnswer): void {
     if (status !== undefined) this.reply.status = status;
-    this.answerWithoutStream(() => undefined, value);
+    this.answerWithoutStream(() => this.reply.answerWith(value));
   }
 
   /** Sends what is all headers; or ends the stream that has begun before, by `SseConnection.send()`. */
@@ -258,9 +257,9 @@ export class StreamRequest implements Opening, TakenRequest {
     else this.answerWithoutStream(isOpen ? () => undefined : send);
   }
 
-  private answerWithoutStream(send: () => void, value?: unknown): void {
+  private answerWithoutStream(send: () => void): void {
     if (!this.isSettled) send();
-    this.settle(value);
+    this.settle();
     this.connection.end(closeReason('source_completed'));
   }
 

@@ -8,14 +8,17 @@ const IS_CHAIN = Symbol.for('nestjs-event-stream.chain');
 
 /** Takes requests over whose route has interceptors. */
 export interface InterceptedRequestAcceptor extends RequestAcceptor {
-  takeIntercepted(handler: object, response: object): InterceptedRequest;
+  /** @returns `null` if it is taken over already, or not ours to answer */
+  interceptedRequestOf(
+    response: object,
+    handler: object,
+  ): InterceptedRequest | null | Promise<InterceptedRequest | null>;
 }
 
 /**
  * The outermost interceptor of a stream's route, if the route has any: what comes out of those below is the stream.
  *
- * It stands in metadata, which all applications of a process share, so it knows of none: it asks the response, where the
- * guard has left the application. Where there is none (no `@Sse()`, or the request is taken over already) all pass.
+ * It stands in metadata, which all applications of a process share, so it knows of none: it asks the response.
  *
  * @internal
  */
@@ -23,10 +26,12 @@ export class StreamInterceptor implements NestInterceptor {
   readonly [IS_CHAIN] = true;
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
-    const response = context.getArgByIndex<object | undefined>(1);
-    const acceptor = response && (acceptorOf(response) as InterceptedRequestAcceptor | undefined);
-    if (!acceptor) return next.handle();
-    return acceptor.takeIntercepted(context.getHandler(), response).follow(next.handle());
+    if (context.getType() !== 'http') return next.handle();
+    const response = context.getArgByIndex<object>(1);
+    const acceptor = acceptorOf(response) as InterceptedRequestAcceptor | undefined;
+    const request = acceptor?.interceptedRequestOf(response, context.getHandler());
+    if (request instanceof Promise) return request.then((mine) => mine?.follow(next.handle()) ?? next.handle());
+    return request?.follow(next.handle()) ?? next.handle();
   }
 }
 

@@ -34,6 +34,16 @@ export const subjects = {
     ...intercepted('nest', 'fastify'),
     title: 'Nest `@Sse`, Fastify, a global interceptor',
   },
+  'nest-get-express': {
+    title: 'Nest `@Get` that writes the headers by hand, Express',
+    module: './subjects/nest-get.js',
+    platform: 'express',
+  },
+  'nest-get-fastify': {
+    title: 'Nest `@Get` that writes the headers by hand, Fastify',
+    module: './subjects/nest-get.js',
+    platform: 'fastify',
+  },
   'better-sse': { title: 'better-sse', module: './subjects/better-sse.js' },
   'fastify-sse': { title: '@fastify/sse', module: './subjects/fastify-sse.js' },
   memory: { ...onNodes(1), title: 'in memory, 1 node', usesRedis: false },

@@ -7,6 +7,7 @@ export const accept = {
   subjects: [
     ...OPENING,
     ...['express', 'fastify'].flatMap((platform) => [
+      `nest-get-${platform}`,
       `ours-${platform}-subject`,
       `ours-${platform}-intercepted`,
       `nest-${platform}-intercepted`,
