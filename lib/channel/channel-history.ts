@@ -5,9 +5,9 @@ import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 import { storedFrame } from './stored-event.js';
 import { setImmediate } from '../protocol/event-loop.js';
 
-/** What is kept of a channel: an event that clients hear of, or what says that a life of the channel is going on. */
+/** An entry that is kept of a channel. Not every entry is an event: one may only mark the beginning or the end of a life. */
 export interface HistoryEntry {
-  /** `undefined` for what no listener of a client is called for: a beginning, an end, a comment, a `retry`. */
+  /** `undefined` for an entry that calls no listener of a client: a beginning, an end, a comment, a `retry`. */
   readonly event: SseStoredEvent | undefined;
   /** Whether it begins a life. */
   readonly isStart: boolean;
@@ -18,7 +18,7 @@ export interface HistoryEntry {
  * The events of a log that are kept, oldest first. Nothing when `after` is not known any more, or when something that
  * followed it is gone.
  *
- * Reading drops nothing: it may be a filter that reads, and others are on their way through the log.
+ * Reading drops nothing. A filter may call this while others read the log.
  */
 export function* readLog(log: EventLog, after?: string): Generator<SseStoredEvent, void> {
   for (let number = firstOf(log, after); number < log.next; number++) {
@@ -38,13 +38,13 @@ function framesOf(log: EventLog, after: string | undefined): Frame[] {
   return Array.from({ length: log.next - from }, (_, n) => log.frameAt(from + n));
 }
 
-/** How long reading what is kept may keep others from the event loop at a time, in milliseconds. */
+/** How long reading may block the event loop at a time, in milliseconds. */
 const TURN_MS = 2;
 
 /** Bytes that are asked of the store at a time. */
 const PAGE_BYTES = 1_048_576;
 
-/** As {@link readLog}, in turns: reading ten thousand events takes a while. They are those of the moment of the call. */
+/** As {@link readLog}, in several turns, because ten thousand events take a while. It returns the events of the moment of the call. */
 export async function readLogInTurns(
   log: EventLog,
   after: string | undefined,
@@ -89,7 +89,7 @@ export async function* readStore(
   }
 }
 
-/** Anyone with access to the store may have written it: what no event can be made of is none. */
+/** Anyone with access to the store may have written an entry. One that is no event is left out. */
 function readStored(event: SseBackplaneEvent, position: string): SseStoredEvent | undefined {
   try {
     return eventOf(storedFrame(event, position).read());

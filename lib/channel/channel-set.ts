@@ -6,10 +6,10 @@ import { settingsOf, type ChannelOptions, type ChannelSettings } from './channel
 import { LiveGroup } from './live-group.js';
 import { nextTick } from '../protocol/event-loop.js';
 
-/** How often channels that nobody reads are looked at, in milliseconds: memory is freed that much late at most. */
+/** How often unused channels are looked for, in milliseconds. Their memory is freed this late at most. */
 const SWEEP_EVERY_MS = 5_000;
 
-/** Channels that nobody reads here, whose settings are remembered. */
+/** For so many channels that nobody reads here, the settings are remembered. */
 const MAX_SETTINGS = 10_000;
 
 /**
@@ -22,9 +22,9 @@ export class ChannelSet {
   private readonly channels = new Map<string, Channel>();
   private readonly groups = new Map<string, LiveGroup>();
   private readonly settings = new Map<string, ChannelSettings>();
-  /** What is published in one go leaves as one buffer; the other channels move on whatever one throws. */
+  /** What is published in one turn leaves as one buffer. When one channel throws, the others go on. */
   private readonly moved = new EndOfTurn<Channel>((_, error) => this.report(error));
-  /** Channels that somebody has left in this turn. */
+  /** Channels whose last reader has left in this turn. */
   private readonly left = new Set<Channel>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -40,7 +40,7 @@ export class ChannelSet {
   }
 
   /**
-   * Whether there is room for these channels, before one of them is made.
+   * Checks that there is room for all of these channels, before one of them is made.
    *
    * @throws {SseError} `SSE_TOO_MANY_CHANNELS`
    */
@@ -99,7 +99,7 @@ export class ChannelSet {
     });
   }
 
-  /** Those who are at the heads of these channels. For somebody who joins at once: nobody is there to let go of it. */
+  /** The group at the heads of these channels. The caller must join it at once: a group that nobody joined would stay for ever. */
   groupOf(channels: readonly Channel[]): LiveGroup {
     // No name has a control character in it.
     const key = channels.length === 1 ? channels[0]!.name : channels.map(({ name }) => name).join('\n');
@@ -119,7 +119,7 @@ export class ChannelSet {
     return this.channels.get(name);
   }
 
-  /** Forgets what is over. */
+  /** Forgets channels that are unused for long, and old settings. */
   sweep(now = performance.now()): void {
     for (const [name, channel] of this.channels) {
       channel.trim(now);
@@ -136,11 +136,11 @@ export class ChannelSet {
 
   private leftLater(channel: Channel): void {
     this.left.add(channel);
-    // Whoever becomes live, or falls behind, comes back in the same turn.
+    // A reader that becomes live, or falls behind, leaves and comes back in the same turn.
     if (this.left.size === 1) nextTick(() => this.dropUnused());
   }
 
-  /** Forgets channels of which nothing is known but their name: whoever comes again finds them as they were. */
+  /** Forgets channels of which this node knows only the name. When they are used again, nothing is missing. */
   private dropUnused(): void {
     const left = [...this.left];
     this.left.clear();

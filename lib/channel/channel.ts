@@ -15,7 +15,7 @@ import { LogSlices } from '../log/log-slices.js';
 import { hashChannel } from './position-vector.js';
 import { storedFrame } from './stored-event.js';
 
-/** So much is written within a turn: a loop that never lets go of the turn must not fill the memory. */
+/** When this much was published within one turn, it is written at once. A loop that never ends its turn must not fill the memory. */
 const FLUSH_BYTES = 1_048_576;
 
 /** Who is told that a channel has moved on. */
@@ -27,20 +27,20 @@ export interface ChannelWatcher {
 export interface ReadersAtHead {
   /** How many there are. */
   readonly size: number;
-  /** Writes what is new to all of them. */
+  /** Writes to all of them what is new. */
   moved(): void;
-  /** Lets all go: each looks where it is by itself. */
+  /** Ends the group. From now on each reader reads the log by itself. */
   dissolve(): void;
 }
 
 /**
- * A reader for which the log keeps what comes, beyond the history's bounds: it is late for reasons that are not its
- * client's. A snapshot is being made for it, or others have their turn.
+ * A reader that is late, and not because its client is slow: a snapshot is being made for it, or other readers have their
+ * turn. For such a reader the log keeps events beyond the bounds of the history.
  */
 export interface LateReader {
   /** The number of the entry to read next. */
   readonly next: number;
-  /** At most so much is kept for it beyond the history, in bytes. */
+  /** The most that is kept for it beyond the history, in bytes. */
   readonly maxKeptBytes: number;
 }
 
@@ -55,23 +55,23 @@ export class Channel implements SseBackplaneListener {
   readonly slices: LogSlices;
   /** The number of the first event of this life, whether or not the log still has it. */
   beginning = 0;
-  /** What stands for it in the ids of subscriptions to several channels: made once, not for each connection. */
+  /** Its name in the ids of subscriptions to several channels. It is made once, not for each connection. */
   readonly hash: string;
-  /** The newest event of each key, when slow clients get those. */
+  /** The newest event of each key, under the policy `latest` for slow clients. */
   readonly latest: LatestIndex | undefined;
   /** Whether the backplane has said where the channel stands. */
   isReady = false;
   /** Whether nothing more will come in this life. */
   isEnded = false;
-  /** What its end says, if it has ended since this node knows it. */
+  /** The data of its end, if this node has seen the end. */
   ending: string | undefined;
   /** When it was last used, on the clock of `performance.now()`. */
   usedAt = performance.now();
 
-  /** Readers at the head, of this channel alone or of others as well. They come and go by themselves. */
+  /** Groups of readers at the head, of this channel alone or of others as well. A group adds and removes itself. */
   readonly groups = new Set<ReadersAtHead>();
 
-  /** Told when a reader has left that nobody has replaced. */
+  /** Called when the last reader has left. */
   onLeft: ((channel: Channel) => void) | undefined;
 
   private readonly retains: boolean;
@@ -116,17 +116,17 @@ export class Channel implements SseBackplaneListener {
   }
 
   entry({ position, previous, event }: SseBackplaneEntry): void {
-    // Whoever has all of the life before goes on with the new one; whoever has not is told.
+    // A reader that has all of the life before goes on with the new one. The others are told of a gap.
     if (event.kind === 'start' || this.isEnded) {
       this.lose('foreign', previous);
-      // Where there is a store, that is what keeps it.
+      // A store keeps a whole life by itself.
       this.log.isWhole = !this.retains && event.kind === 'start' && event.data === KEPT_WHOLE;
     }
     let frame: Frame;
     try {
       frame = storedFrame(event, position);
     } catch (error) {
-      // Anyone with access to the store may have written it: what no event can be made of is as good as lost.
+      // Anyone with access to the store may have written it. If it is no event, it counts as lost.
       this.report(error);
       return this.gap('store_lost', position);
     }
@@ -134,7 +134,7 @@ export class Channel implements SseBackplaneListener {
     this.ending = this.isEnded ? event.data : undefined;
     this.usedAt = performance.now();
     const number = this.log.append(position, frame, this.usedAt);
-    // A start is nothing that a reader could miss.
+    // No reader can miss a start: it has no event.
     if (event.kind === 'start') this.beginning = this.log.next;
     this.index(number, position, frame, event.kind === 'event');
     this.unflushedBytes += frame.byteLength + ENTRY_BYTES;
@@ -144,8 +144,8 @@ export class Channel implements SseBackplaneListener {
 
   gap(reason: SseGapReason, head: string | undefined): void {
     this.flush();
-    // Nobody can tell what is missing, not even whoever had everything: all look from where they are, which the log still
-    // knows.
+    // Nobody knows what is missing, not even for readers that had everything. So all readers go on alone, from their own
+    // places, which the log still knows.
     for (const group of this.groups) group.dissolve();
     this.latest?.clear();
     this.log.lose(head);
@@ -173,14 +173,14 @@ export class Channel implements SseBackplaneListener {
     this.unflushedBytes = 0;
     const { log } = this;
     const { next } = log;
-    // First, so that a watcher that has caught up finds them where it is.
+    // Groups come first. A watcher that has caught up then finds its group at the same place.
     for (const group of this.groups) group.moved();
     // Watchers read from the log by themselves, as far as their sockets have room.
     for (const watcher of this.watchers) watcher.moved();
     this.trim(performance.now(), next);
   }
 
-  /** Keeps what comes for a reader that is late, within its bound, until it is let go. */
+  /** Keeps new events for a late reader, within its bound, until `letGo()`. */
   keepFor(reader: LateReader): void {
     this.late.add(reader);
   }
@@ -195,12 +195,12 @@ export class Channel implements SseBackplaneListener {
     for (;;) {
       let last: LateReader | undefined;
       for (const reader of late) {
-        // The log has lost what it should have kept: nothing can be done for that one.
+        // The log has lost what it should have kept. Nothing can be done for that reader.
         if (reader.next < log.first) late.delete(reader);
         else if (!last || reader.next < last.next) last = reader;
       }
       log.trim(now, Math.min(next, last?.next ?? next));
-      // What it asked for is more than may be kept for it: the history's bounds hold for it as well.
+      // It needs more than may be kept for it. From now on it is a reader like any other.
       if (!last || log.excess(now) <= last.maxKeptBytes) return;
       late.delete(last);
     }
@@ -215,9 +215,9 @@ export class Channel implements SseBackplaneListener {
   /** Whether nobody would miss the channel. */
   isIdle(now: number): boolean {
     const { maxAgeMs } = this.settings.history;
-    // The newest of each key is for slow readers, and there is none.
+    // The newest event of each key is for slow readers. There are no readers.
     if (this.readers > 0 || this.log.size > 0) return false;
-    // A client that is just reconnecting finds the channel that gave it its position.
+    // A client may be reconnecting at this moment. It must find the channel that gave it its position.
     return maxAgeMs !== false && now - this.usedAt >= maxAgeMs;
   }
 
@@ -240,7 +240,7 @@ export class Channel implements SseBackplaneListener {
     try {
       key = slowClient.latest(frame.event);
     } catch (error) {
-      // Without a key it is kept like any other, and who published it is not to blame.
+      // Without a key it is kept like any other event. The publisher did nothing wrong, and gets no error.
       this.report(error);
     }
     this.latest.add({ number, position, frame, key });

@@ -4,38 +4,38 @@ import type { Channel, ReadersAtHead } from './channel.js';
 import { formatVector } from './position-vector.js';
 
 /**
- * How much is written at once, in bytes. A burst goes out in slices: a client whose socket is full holds one of them, not
- * the burst.
+ * How much is written at once, in bytes. A burst goes out in slices. So a client whose socket is full holds one slice, not
+ * the whole burst.
  */
 const SLICE_BYTES = 65_536;
 
-/** A reader that has everything: what comes next is, to the byte, what all others of its group get. */
+/** A reader that has everything. From now on it gets the same bytes as all others of its group. */
 export interface LiveReader {
   readonly connection: Connection;
-  /** Where it stands in the group's list; -1: nowhere. The group's to write. */
+  /** Its index in the group's list, or -1. Only the group changes it. */
   liveIndex: number;
-  /** It has everything before these cursors, one for each channel, and is live no more. */
+  /** It is live no more. It has everything before these cursors, one for each channel. */
   fellBehind(cursors: readonly number[]): void;
-  /** Writing to it threw, and it is out of its group: that is its own affair, and no other reader's. */
+  /** A write to it threw, and the group has removed it. The other readers go on. */
   failed(error: unknown): void;
 }
 
 /**
- * The readers at the heads of the same channels. What is new for one of them is new for all, ids included, so it is
- * encoded once, whether they read one channel or a hundred.
+ * The readers at the heads of the same channels. New events, and their ids, are the same for all of them. So they are
+ * encoded once, for one channel or a hundred.
  *
- * It exists as long as somebody is in it.
+ * A group exists as long as it has readers.
  *
  * @internal
  */
 export class LiveGroup implements ReadersAtHead {
   private readers: (LiveReader | undefined)[] = [];
   private holes = 0;
-  /** Its readers are being written to: some have what is new, and some not yet. */
+  /** It is writing. Some readers have the new events, and some do not have them yet. */
   isFlushing = false;
-  /** What the readers have everything before, in each channel. */
+  /** In each channel, the number of the first entry that the readers do not have. */
   private cursors: readonly number[];
-  /** The same, as their clients are told. */
+  /** The same places as positions, which their clients are told. */
   private readonly heads: { readonly hash: string; told: string | undefined }[];
 
   constructor(
@@ -52,9 +52,9 @@ export class LiveGroup implements ReadersAtHead {
   }
 
   /**
-   * Takes a reader that has everything: from the next event on it gets what all get.
+   * Adds a reader that has everything. From the next event on it gets what all get.
    *
-   * @returns `false` if the others have yet to get what it has: then it is told, as a watcher, when they have
+   * @returns `false` if the others do not have yet what it has. As a watcher, the reader is told when they have it
    */
   join(reader: LiveReader): boolean {
     if (this.hasNews) return false;
@@ -62,7 +62,7 @@ export class LiveGroup implements ReadersAtHead {
     return true;
   }
 
-  /** Takes a reader out. */
+  /** Removes a reader. */
   quit(reader: LiveReader): void {
     const { liveIndex } = reader;
     if (liveIndex < 0) return;
@@ -80,7 +80,7 @@ export class LiveGroup implements ReadersAtHead {
     this.closeIfEmpty();
   }
 
-  /** Lets a reader go, which looks where it is by itself. Not while the group is flushing. */
+  /** Removes a reader, and tells it where it stands. Not while the group is flushing. */
   release(reader: LiveReader): void {
     this.leave(reader, this.cursors);
   }
@@ -90,11 +90,11 @@ export class LiveGroup implements ReadersAtHead {
     // A reader that leaves may publish: what it publishes is written after this flush.
     if (this.isFlushing) return;
     while (this.hasNews && this.size > 0) this.flush();
-    // An end is for each reader to act upon: it may have its own last words.
+    // Each reader acts upon an end by itself, because it may have an own last event.
     if (this.channels.every(({ isEnded }) => isEnded)) this.dissolve();
   }
 
-  /** Lets all go: each looks where it is by itself. */
+  /** Removes all readers. From now on each reads the log by itself. */
   dissolve(): void {
     // A copy, because leaving fills the place with another reader.
     for (const reader of [...this.readers]) if (reader) this.leave(reader, this.cursors);
@@ -113,7 +113,7 @@ export class LiveGroup implements ReadersAtHead {
     let left = SLICE_BYTES;
     for (let i = 0; i < channels.length; i++) {
       const { log } = channels[i]!;
-      // More was published from within a flush than the log keeps.
+      // During a flush, more was published than the log keeps.
       if (before[i]! < log.first) return this.dissolve();
       let cursor = before[i]!;
       while (cursor < log.next && left > 0) left -= log.frameAt(cursor++).byteLength;
@@ -132,17 +132,17 @@ export class LiveGroup implements ReadersAtHead {
     this.closeIfEmpty();
   }
 
-  /** @param text a string for a single reader: its socket encodes that while it writes, and a buffer would be work for nothing */
+  /** @param text a string for a single reader: its socket encodes a string while it writes, so a buffer would only be more work */
   private write(text: string | WireText, events: number, before: readonly number[], after: readonly number[]): void {
     const { readers } = this;
     for (let i = 0, count = readers.length; i < count; i++) {
-      // Around the loop, not in it: it is entered again behind a reader that threw.
+      // Around the loop, not in it, because that is faster. The loop begins again behind a reader that threw.
       try {
         for (; i < count; i++) {
           const reader = readers[i];
           if (!reader) continue;
           const { connection } = reader;
-          // Something else of its own, a ping or a `send()`, may have filled the socket.
+          // A ping or a `send()` of this connection may have filled the socket.
           const hadRoom = connection.isWritable;
           if (hadRoom) {
             if (typeof text === 'string') connection.writeOwn(text, events);

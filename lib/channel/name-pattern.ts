@@ -1,9 +1,9 @@
 /**
- * A channel's name in which each `*` stands for any characters, as a test of names.
+ * A test of names, made of a pattern in which each `*` stands for any characters.
  *
- * What stands between two stars is looked for once, from left to right: the leftmost place is always right, since the star
- * behind it takes whatever is left. So nothing is tried twice, as a regular expression would, and many stars cost no more
- * than one.
+ * It looks for the text between two stars once, from left to right. The leftmost place is always right, because the star
+ * behind it takes what is left. So nothing is tried twice, and many stars cost no more than one. A regular expression would
+ * try again.
  *
  * @internal
  */

@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 /** Longest id of a subscription, in bytes. Proxies take 8 KB of request headers by default, cookies and all. */
 export const MAX_VECTOR_BYTES = 4_608;
 
-/** Of a hash; 48 bits never meet by chance in one subscription. */
+/** Length of a hash. With 48 bits, two channels of one subscription have no equal hash by chance. */
 const HASH_LENGTH = 8;
 
-/** Longest position that a backplane mints. */
+/** Longest position that a backplane makes. */
 const MAX_POSITION_LENGTH = 64;
 
-/** Most channels of one subscription: so many positions of usual length (25) fit an id. */
+/** Most channels of one subscription. So many positions of the usual length (25) fit an id. */
 export const MAX_CHANNELS = 128;
 
 const POSITION = /^(?!\d+$)[A-Za-z0-9_-]+$/;
@@ -25,7 +25,7 @@ export type Resume =
   | { readonly kind: 'vector'; readonly positions: ReadonlyMap<string, string> }
   | { readonly kind: 'malformed' };
 
-/** Stands for a channel in an id: names are free text, and long. */
+/** The short form of a channel's name in an id. Names are free text, and may be long. */
 export function hashChannel(name: string): string {
   return createHash('sha256').update(name).digest('base64url').slice(0, HASH_LENGTH);
 }
@@ -40,7 +40,7 @@ export function formatVector(
   return id;
 }
 
-/** Reads an id as a client sends it. Total: anything that no subscription mints is `malformed`. */
+/** Reads an id as a client sends it. It never throws: an id that no subscription makes is `malformed`. */
 export function parseResume(id: string | undefined): Resume {
   if (id === undefined) return { kind: 'fresh' };
   if (id.length > MAX_VECTOR_BYTES) return { kind: 'malformed' };

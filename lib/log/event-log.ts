@@ -1,7 +1,7 @@
 import type { Frame } from '../protocol/frame.js';
 import { ENTRY_BYTES, type SseHistoryOptions } from '../protocol/history-limits.js';
 
-/** Room of a log that has just begun: most channels are quiet. A power of two, as every capacity. */
+/** The first capacity of a log. It is small, because most channels are quiet. Every capacity is a power of two. */
 const MIN_CAPACITY = 8;
 
 /**
@@ -11,7 +11,7 @@ const MIN_CAPACITY = 8;
  * cursor less than `first` is behind the tail: what it points to was dropped. So a reader is one number, and whether it
  * missed something is one comparison.
  *
- * A ring of parallel arrays: appending and dropping cost the same however much is kept, and nothing is moved.
+ * It is a ring of parallel arrays. So appending and dropping cost the same however much is kept, and no entry is moved.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ export class EventLog {
   byteLength = 0;
   /** The position just before `first`: of what was dropped last, or the beginning of the channel. */
   base: string | undefined;
-  /** Nothing is dropped before the newest entry is too old, and then everything. Set while the log is empty. */
+  /** Keeps all entries until the newest one is too old, and then drops all. It is set while the log is empty. */
   isWhole = false;
   /** Told of each entry before it is dropped. */
   onDrop: ((number: number) => void) | undefined;
@@ -37,7 +37,7 @@ export class EventLog {
   private start = 0;
   private capacity = 0;
   private readonly maxAgeMs: number;
-  /** The oldest entry within the limits when that was asked last, and what it and all after it cost. It only moves on. */
+  /** The oldest entry within the limits, as it was found last, and what it and all after it cost. It only moves forward. */
   private within = 0;
   private withinBytes = 0;
 
@@ -54,7 +54,7 @@ export class EventLog {
     return this.positionBefore(this.next);
   }
 
-  /** Adds an entry. Nothing is dropped: that is `trim()`'s, when those who read along have read. @returns its number */
+  /** Adds an entry. It drops nothing: `trim()` does, when the live readers have read. @returns its number */
   append(position: string, frame: Frame, now: number): number {
     if (this.size === this.capacity) this.resize(Math.max(MIN_CAPACITY, this.capacity * 2));
     const number = this.next++;
@@ -69,7 +69,7 @@ export class EventLog {
     return number;
   }
 
-  /** The number of the oldest entry within the limits, whether or not what is beyond them was dropped already. */
+  /** The number of the oldest entry within the limits. Older entries may still be there. */
   oldest(now: number): number {
     if (this.isWhole) return this.isOver(now) ? this.next : this.first;
     const { maxEvents, maxBytes } = this.limits;
@@ -84,7 +84,7 @@ export class EventLog {
     return this.within;
   }
 
-  /** What the entries that are beyond the limits, and are kept all the same, cost in bytes. */
+  /** What the entries cost that are beyond the limits and still kept, in bytes. */
   excess(now: number): number {
     this.oldest(now);
     return this.byteLength - this.withinBytes;
@@ -111,7 +111,7 @@ export class EventLog {
     this.base = base;
   }
 
-  /** Puts every cursor behind the tail, those at the head as well: it is not known what they missed. */
+  /** Puts every cursor behind the tail, also those at the head, because nobody knows what they missed. */
   lose(base: string | undefined): void {
     this.clear(base);
     this.first = this.within = ++this.next;
@@ -150,7 +150,7 @@ export class EventLog {
     this.onDrop?.(this.first);
     const slot = this.start;
     const position = this.positions[slot]!;
-    // A store that gives a position twice is broken; the newer entry must stay reachable all the same.
+    // A store that gives a position twice is broken. Even then the newer entry must be found.
     if (this.numbers.get(position) === this.first) this.numbers.delete(position);
     const bytes = costOf(this.frames[slot]!);
     this.byteLength -= bytes;

@@ -10,15 +10,15 @@ export interface LatestEntry {
 }
 
 /**
- * The newest entry of each key, also when the log has dropped it: what a client that fell behind the log still gets
- * under the policy `latest`. One for a channel, however many clients are slow.
+ * The newest entry of each key, also when the log has dropped it. Under the policy `latest`, a client that fell behind the
+ * log still gets these. A channel has one index, however many clients are slow.
  *
  * Entries without a key are all kept for as long as the log has them.
  *
  * @internal
  */
 export class LatestIndex {
-  /** Of what was given up the newest: a reader whose cursor is not beyond it has missed something. */
+  /** The newest entry that was given up. A reader whose cursor is not beyond it has missed something. */
   lost = -1;
 
   /** Oldest first: an entry that replaces another goes to the end. Keyless entries are their own key. */
@@ -26,7 +26,7 @@ export class LatestIndex {
   private readonly keyless = new Map<number, LatestEntry>();
   private byteLength = 0;
 
-  /** As much is kept of the newest of each key as the log keeps of all. */
+  /** The newest entries of all keys together may be as large as the log. */
   constructor(private readonly limits: Pick<SseHistoryOptions, 'maxEvents' | 'maxBytes'>) {}
 
   add(entry: LatestEntry): void {
@@ -53,7 +53,7 @@ export class LatestIndex {
     this.lost = -1;
   }
 
-  /** What a reader with this cursor has yet to get, oldest first. */
+  /** What a reader with this cursor does not have yet, oldest first. */
   *from(cursor: number): Generator<LatestEntry, void> {
     for (const entry of this.entries.values()) if (entry.number >= cursor) yield entry;
   }

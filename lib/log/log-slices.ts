@@ -1,15 +1,15 @@
 import { WireText } from '../protocol/wire-text.js';
 import type { EventLog } from './event-log.js';
 
-/** Events that follow each other in a channel, as bytes that all readers at their beginning write. */
+/** Events that follow each other in a channel, as one text that all readers at its beginning share. */
 export interface LogSlice {
   readonly text: WireText;
   readonly events: number;
 }
 
 /**
- * Slices of one log. Readers that come to the same place share one buffer: that of a slow client is often that of a
- * hundred others. Nothing is kept alive for it: a slice lives as long as a reader holds it.
+ * Slices of one log. Readers that come to the same place share one buffer, because a hundred slow clients are often at the
+ * same place. A slice lives only as long as a reader holds it.
  *
  * @internal
  */
@@ -30,13 +30,13 @@ export class LogSlices {
       left -= frame.byteLength;
     }
     const slice = { text: WireText.join(frames), events: frames.length };
-    // One that ends at the head grows with the next event, and is small: it is nobody else's for long.
+    // A slice that ends at the head is out of date with the next event. It is not worth keeping.
     if (left <= 0) this.keep(cursor, slice);
     return slice;
   }
 
   private keep(cursor: number, slice: LogSlice): void {
-    // What was collected, or trimmed, is looked for now and then, as the map grows.
+    // Slices that were collected or trimmed leave the map now and then, as it grows.
     if (this.slices.size >= 64) {
       for (const [at, reference] of this.slices) {
         if (at < this.log.first || !reference.deref()) this.slices.delete(at);
