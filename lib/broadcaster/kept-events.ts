@@ -7,7 +7,7 @@ import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 const EXISTS_PAGE = 10;
 
 /**
- * What is kept of channels: by the backplane, or in their logs.
+ * Reads the events that are kept of channels, in the backplane or in their logs.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ export class KeptEvents {
       const log = this.set.find(name)?.log;
       return log !== undefined && !readLog(log).next().done;
     }
-    // What has begun and not ended is produced on another node, also when it has not said anything yet.
+    // A life that has begun and not ended is being produced on another node, even if it has no event yet.
     let isGoingOn = false;
     for await (const { event, isStart, isEnd } of readStore(this.backplane, name, EXISTS_PAGE)) {
       if (event) return true;

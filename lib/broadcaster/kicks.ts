@@ -29,8 +29,8 @@ const DISCONNECT_OPTION_NAMES: OptionNames<SseDisconnectOptions> = { reason: tru
 /**
  * Ends connections of this node, and by tags those of all nodes.
  *
- * A kick counts for whoever had arrived before it, also for a request that is still opening: its handler may set the tags
- * later, so it is compared when its headers are sent.
+ * A kick concerns all connections that arrived before it, also those that are still opening. Their handlers may set the tags
+ * later. So they are compared when their headers are sent.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ export class Kicks {
     return this.kick(hasTags(which), { reason, event: stored });
   }
 
-  /** @param before whoever has arrived after that time is not meant, in milliseconds since the epoch */
+  /** @param before connections that arrived after that time are not meant, in milliseconds since the epoch */
   private kick(
     isMeant: (connection: SseConnection) => boolean,
     { reason, event }: Omit<KickMessage, 'tags'>,

@@ -9,28 +9,28 @@ import type { SseFrom } from '../replay/channel-cursor.js';
 import { checkFrom } from '../subscription/subscription-options.js';
 import { SubscriptionFeed } from '../subscription/subscription-feed.js';
 
-/** Changes that are remembered for connections that were opening when they came. */
+/** How many changes are remembered for connections that are still opening. */
 const MAX_REMEMBERED = 1_000;
 
-/** A channel that some clients' subscriptions gain or lose. */
+/** A channel that is added to the subscriptions of some clients, or removed from them. */
 interface Membership {
   readonly tags: SseTags;
   readonly channel: string;
-  /** `undefined`: they leave it. */
+  /** `undefined`: the channel is removed. */
   readonly from: SseFrom | undefined;
-  /** Whoever arrived after that time has been subscribed with it in mind, in milliseconds since the epoch. */
+  /** The time of the change, in milliseconds since the epoch. It does not concern clients that arrived later. */
   readonly before: number;
 }
 
 /**
- * Adds channels to open subscriptions, and takes them away, by the tags of their connections, on all nodes.
+ * Adds channels to open subscriptions, and removes them, by the tags of their connections, on all nodes.
  *
- * A node that hears of it later begins at the same place: the position at which the channel was when it was said.
+ * A signal has the position that the channel had when it was sent. So a node that hears of it later begins at the same place.
  *
  * @internal
  */
 export class Memberships {
-  /** What this node said it has done already. */
+  /** The id of this node. It has done already what its own signals say. */
   private readonly node = randomUUID();
   private remembered: Membership[] = [];
 
@@ -43,7 +43,7 @@ export class Memberships {
     signals.on('membership', (body, ageMs) => this.heard(body, ageMs));
   }
 
-  /** @returns how many subscriptions of this node have it now, when their clients are told */
+  /** @returns how many subscriptions of this node have the channel now. It resolves when their clients are told */
   async join(tags: SseTags, channel: string, from: SseFrom): Promise<number> {
     checkTags('join', tags);
     const name = checkChannelName(channel);
@@ -71,7 +71,7 @@ export class Memberships {
     this.apply(membership).catch(this.report);
   }
 
-  /** A request whose handler was still at work: it may have asked for the channels before they changed. */
+  /** Makes the changes that came while the handler of this request was running. It may have asked for its channels before. */
   admit(feed: SubscriptionFeed): void {
     for (const membership of this.remembered) {
       if (concerns(membership, feed)) changeOne(feed, membership).catch(this.report);
@@ -101,7 +101,7 @@ export class Memberships {
     if (this.remembered.length > MAX_REMEMBERED) this.remembered.shift();
   }
 
-  /** Where a channel is now: what comes behind it is what is published from now on. */
+  /** Where a channel stands now. What is published from now on comes behind it. */
   private async headOf(name: string): Promise<SseFrom> {
     const { head } = (await this.set.whenReady(name)).log;
     return head === undefined ? 'earliest' : { position: head };

@@ -54,16 +54,16 @@ export class OpeningKicks {
     try {
       const kick = this.kicks.find(({ upTo, applies }) => connection.number <= upTo && applies(connection));
       kick?.end(connection);
-      // It has been told nothing, and what is there now may be from after the kick.
+      // The client has been sent nothing. What waits for it may have been published after the kick.
       if (kick) connection.endNow();
     } catch (error) {
-      // The application's predicate: this request is not its caller.
+      // The predicate of the application has thrown. This request did not call it, so the error is only reported.
       this.report(error);
     }
     this.forget(performance.now());
   }
 
-  /** Whoever could have met the oldest kick meets it: it is not known any more whom that one meant. */
+  /** Ends all connections that the oldest kick could mean, because that kick is forgotten now. */
   private giveUp(): void {
     const [kick] = this.kicks.splice(0, 1);
     if (!kick) return;

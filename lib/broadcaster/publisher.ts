@@ -82,7 +82,7 @@ export class Publisher {
       told(0);
     } else {
       const askedAt = performance.now();
-      // Whoever stores it is told of a failure, and may try again.
+      // The caller gets the failure, and may try again.
       void position.then(
         () => told(this.answered(askedAt)),
         (error: unknown) => this.failed(error),
@@ -113,7 +113,7 @@ export class Publisher {
     key?: string,
     onKnown?: SsePublishSettings['onKnown'],
   ): string | Promise<string> {
-    // A backplane that only orders has no store but the channel's log.
+    // A backplane that only orders events stores none. The channel's log is all there is.
     if (!this.backplane.retains) this.set.get(name);
     return this.backplane.publish(name, event, { history: this.options.historyOf(name), key, onKnown });
   }

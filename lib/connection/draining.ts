@@ -1,5 +1,5 @@
 /**
- * Whether the application is closing: then new requests are told to come back.
+ * Whether the application is closing. Then new requests are told when to come back.
  *
  * @internal
  */
@@ -10,12 +10,12 @@ export class Draining {
     return this.retryText !== undefined;
   }
 
-  /** @param retryText what a client is told from now on: made for each, so that they do not all come back at once */
+  /** @param retryText makes the text for each client, so that they do not all come back at once */
   begin(retryText: () => string): void {
     this.retryText = retryText;
   }
 
-  /** What a client that cannot be served now is told: events that say when to come back. */
+  /** The text for a client that cannot be served now. It says when to come back. */
   comeBack(): string {
     return this.retryText?.() ?? ': try again\n\n';
   }

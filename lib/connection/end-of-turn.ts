@@ -1,8 +1,8 @@
 import { nextTick } from '../protocol/event-loop.js';
 
 /**
- * What is flushed at the end of this turn: what was written in one go leaves together, and nothing waits for the next turn
- * of the event loop.
+ * A list of what is flushed at the end of this turn of the event loop. What was written in one turn leaves together, and
+ * does not wait for the next turn.
  *
  * @internal
  */

@@ -1,18 +1,18 @@
 /**
- * What feeds a connection: a source that runs for it alone, or its place in some channels.
+ * What feeds a connection: a source that runs for it alone, or a subscription to channels.
  *
  * @internal
  */
 export interface Feed {
-  /** The connection is closing: let go of it. Called at most once; nothing is written any more. */
+  /** The connection is closing. Called at most once; the feed must write nothing after it. */
   stop(): void;
-  /** The client reads again, and all that waited in the connection is gone. */
+  /** The client reads again, and nothing waits in the connection any more. */
   resume(): void;
   /**
-   * The connection is about to end in good order: hands over what was accepted until now. The connection stays open
+   * The connection is about to end cleanly. The feed hands over what was accepted until now. The connection stays open
    * meanwhile.
    *
-   * @returns whether that could be done in time; nothing if it is done
+   * @returns a promise of whether everything was handed over in time; nothing if it is done already
    */
   deliver?(): Promise<boolean> | undefined;
 }

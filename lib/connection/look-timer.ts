@@ -2,7 +2,7 @@
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * One timer that looks at many connections: as often as the most impatient of them needs, and not at all while nobody does.
+ * One timer that looks at many connections. Its interval is the shortest that one of them needs. It stops while none needs it.
  *
  * @internal
  */

@@ -7,24 +7,23 @@ import type { SseConnection } from './sse-connection.js';
  *
  * | code | what the client got |
  * |---|---|
- * | `server_closing` | the word to come back: the application closes |
+ * | `server_closing` | a `retry:`, and a clean end: the application closes |
  * | `too_many_waiting` | 503 |
  * | `source_failed` | the status of the error, by the exception filters |
  * | `source_completed` | 204, JSON, headers alone for HEAD, or what the handler has answered by itself |
  * | `client_left` | nothing: it left before |
- * | any other | the word to come back: the application closed it before its headers were sent |
+ * | any other | a `retry:`, and a clean end: the application closed it before its headers were sent |
  */
 export type RefusalCode = SseCloseCode | 'too_many_waiting';
 
 /**
- * Is told what happens in an application: what logs, metrics, pings, hooks and inspectors listen to.
+ * Is told what happens in an application. Logs, metrics, pings, hooks and inspectors listen to it.
  *
- * Each fact is told once, at the moment at which it is one, by whoever makes it one. Of each request it is told either that it
- * was refused, or that it was opened and, later, that it was closed.
+ * Each fact is told once, at the moment when it happens. A request is either refused, or it is opened and later closed.
  *
- * Whoever listens returns soon, since the stream waits. It may throw, and may end the connection that it is told of: nothing else
- * breaks by that (see `Observers`). Nothing is told for each event that is delivered: what is counted then are plain fields
- * (`SseConnection.eventsSent`, `bytesSent`, `eventsDropped`), to be summed when somebody wants to know.
+ * A listener must return soon, because the stream waits. It may throw, and it may end the connection that it is told of: the
+ * others go on (see `Observers`). There is no call for each event that is delivered. Plain fields count these
+ * (`SseConnection.eventsSent`, `bytesSent`, `eventsDropped`). They are summed when somebody reads them.
  *
  * @internal
  */

@@ -5,9 +5,9 @@ import { tellsWriteQueueSize } from '../connection/node-internals.js';
 import { SseError } from '../protocol/sse-error.js';
 
 /**
- * All that we use of Nest and Fastify and that they do not document. Nothing is taken on trust: Nest is asked for its
- * names when this file is loaded, and Fastify when the application starts. What Node does not document is in
- * `connection/node-internals.ts`, because `connection/` may not import from here.
+ * Everything that we use of Nest and Fastify and that they do not document. This file finds Nest's names when it is loaded,
+ * and Fastify's when the application starts. If something is not as expected, the application does not start. What we use of
+ * Node and it does not document is in `connection/node-internals.ts`, because `connection/` may not import from here.
  */
 
 const probe = { intercept: () => undefined };
@@ -22,8 +22,8 @@ Redirect('/probe')(target, 'probe', descriptor);
 Res({ passthrough: true })(target, 'probe', 0);
 
 /**
- * The keys of metadata that Nest's decorators leave, learnt from the decorators themselves: Nest 11 and 12 export the
- * names from different places, and neither promises them.
+ * The keys of the metadata that Nest's decorators set. They are found by using the decorators: Nest 11 and 12 export the names
+ * from different places, and neither documents them.
  */
 export const NEST_METADATA = Object.freeze({
   interceptors: keyOf(

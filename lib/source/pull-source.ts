@@ -3,10 +3,10 @@ import { isThenable } from './thenable.js';
 import { TurnGuard } from './turn-guard.js';
 
 /**
- * A source that is asked for each value, and not before the sink has room for it.
+ * A source that is asked for each value when the sink has room for it.
  *
- * Subclasses say where values come from. All of a source's protocol is here, once: order, room, fairness, and that
- * whatever was started is released exactly once or ended by itself.
+ * Subclasses say where values come from. This class has the whole protocol of a source: order, room, fairness. It releases
+ * what was started exactly once, unless that ended by itself.
  *
  * @internal
  */
@@ -75,12 +75,12 @@ export abstract class PullSource implements Source {
     } else if (!this.busy) {
       this.letGo(sink);
     }
-    // Else a generator is running, and would refuse `return()`: whoever called it does that right after.
+    // Otherwise a generator is running, and would refuse `return()`. The code that called it releases it right after.
   }
 
   private async run(sink: SourceSink): Promise<void> {
     const turn = new TurnGuard();
-    // Whether an error leaves something behind to release. One that comes from `next()` does not: then it is over.
+    // Whether there is something to release after an error. After an error of `next()` there is not: the iterator is over.
     let holding = false;
     try {
       for (;;) {
@@ -171,6 +171,6 @@ function attempt(action: () => unknown, tell: (error: unknown) => void): void {
 function ignore(): void {}
 
 function isIteratorResult(value: unknown): value is IteratorResult<unknown> {
-  // A function is an object to the language, here too.
+  // An iterator result may be a function: for JavaScript that is an object.
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

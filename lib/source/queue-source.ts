@@ -8,8 +8,8 @@ export interface ReadableQueue {
 }
 
 /**
- * A queue that a handler returned. An event leaves it within the `send()` that brings it, as long as the client has room:
- * nothing that was accepted is on its way in a promise, where an end would lose it.
+ * A queue that a handler returned. As long as the client has room, an event leaves the queue within its `send()`. So no
+ * accepted event waits in a promise, where an end would lose it.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ export class QueueSource implements Source {
   handOver(): void {
     const { sink, reader } = this;
     if (!sink || !reader) return;
-    // From here on `send()` says no: what it said yes to goes out, and not by `pump()`, which waits for room.
+    // From here on `send()` answers false. What it accepted before goes out now, without waiting for room as `pump()` does.
     this.isPumping = true;
     reader.close();
     try {
@@ -66,7 +66,7 @@ export class QueueSource implements Source {
 
   private pump(): void {
     const { sink, reader } = this;
-    // A `send()` from inside, or one that finds the client without room.
+    // A `send()` was called from inside, or the client has no room.
     if (!sink || !reader || this.isPumping || this.isWaiting) return;
     this.isPumping = true;
     try {
@@ -107,6 +107,6 @@ function abandon(queue: ReadableQueue): void {
   try {
     queue[READ_QUEUE](() => undefined).leave();
   } catch {
-    // It is read elsewhere, and nothing of it is ours.
+    // Another handler reads it. It is not ours to close.
   }
 }

@@ -12,30 +12,30 @@ import type { StorePage } from '../replay/store-pages.js';
 import type { SubscriptionOutput } from './subscription-output.js';
 
 /**
- * Why a reader goes on no further: it has everything; its socket is full, or there is nothing more now; others have their
- * turn; or it waits for the store or a snapshot.
+ * Why a reader stops reading for now. `'done'`: it has everything. `'paused'`: its socket is full, or there is nothing more
+ * now. `'turn'`: other readers have their turn. A promise: it waits for the store or a snapshot.
  */
 export type Halt = 'done' | 'paused' | 'turn' | Promise<void>;
 
 /**
- * Brings the cursors of one subscription to the heads of their channels: from the log, from the store, or over a gap, and
- * with a snapshot where one is due.
+ * Brings the cursors of one subscription to the heads of their channels: from the log, from the store, or over a gap. It
+ * sends a snapshot when one is due.
  *
  * @internal
  */
 export class CatchUp {
-  /** A snapshot is to be sent before anything newer. */
+  /** A snapshot must be sent before anything newer. */
   isSnapshotDue = false;
-  /** The snapshot that was made, and waits for the reader's turn. */
+  /** A snapshot that is made. It waits for the reader's turn. */
   private made: { readonly load: SnapshotLoad; readonly state: SseEventInit } | undefined;
-  /** A snapshot was sent, and what came while it was made was not. */
+  /** A snapshot was sent. The events that came while it was made were not sent yet. */
   private isBehindSnapshot = false;
-  /** It was at the heads of its channels once. */
+  /** It has been at the heads of its channels. */
   private hasCaughtUp = false;
-  /** The log keeps what comes for this reader. */
+  /** The log keeps new events for this reader. */
   private isLate = false;
 
-  /** @param stream whose cursors they are: when it is stopped, nothing is sent */
+  /** @param stream the subscription that has the cursors. When it is stopped, nothing is sent */
   constructor(
     public cursors: readonly ChannelCursor[],
     private readonly stream: StoppableReader,
@@ -49,12 +49,12 @@ export class CatchUp {
     return this.cursors.every(({ isAtHead }) => isAtHead);
   }
 
-  /** Whether the client has all that is for it before its connection ends. */
+  /** Whether the client has everything that it gets before its connection ends. */
   get isAtLimit(): boolean {
     return !this.isSnapshotDue && !this.made && this.cursors.every((cursor) => cursor.limit && cursor.isAtHead);
   }
 
-  /** Puts all cursors where the client goes on. @returns when it is known where, if the store must be asked */
+  /** Puts all cursors where the client goes on. @returns a promise if the store must be asked */
   begin(): Promise<void> | undefined {
     const { cursors, replay, stream } = this;
     const { isFresh, isUntold, pending } = beginAt(cursors, this.connection.lastEventId, replay, stream);
@@ -67,7 +67,7 @@ export class CatchUp {
     return undefined;
   }
 
-  /** Adds a cursor to those that have begun. @returns when the client is told of it, if the store must be asked */
+  /** Adds a cursor, and starts it. @returns a promise if the store must be asked: it resolves when the client is told */
   add(cursor: ChannelCursor): Promise<void> | undefined {
     this.cursors = [...this.cursors, cursor];
     if (this.isLate) cursor.channel.keepFor(cursor);
@@ -86,7 +86,7 @@ export class CatchUp {
 
   /** Moves on as far as the socket has room. */
   run(): Halt {
-    // Not once for each cursor: what a filter publishes may be of one that was done.
+    // One pass is not enough: a filter may publish to a channel whose cursor was done.
     while (!this.cursors.every((cursor) => this.isDone(cursor))) {
       for (const cursor of this.cursors) {
         while (!this.isDone(cursor)) {
@@ -103,7 +103,7 @@ export class CatchUp {
     return 'done';
   }
 
-  /** Once: later it reads on because it is slow, or has a filter. */
+  /** Tells the observer, once. When the reader reads the log later, it is slow or has a filter: that is no replay. */
   private tellReplayed(): void {
     const { connection, output } = this;
     this.hasCaughtUp = true;
@@ -115,9 +115,9 @@ export class CatchUp {
     if (!this.stream.isStopped) this.output.tellPosition();
   }
 
-  /** Keeps what comes in the log until the reader has it. */
+  /** Makes the logs keep new events until the reader has them. */
   keep(): void {
-    // Also when it is late already: the log lets go of a cursor that is behind it, and this one may have moved since.
+    // Also when it is late already: a log drops a cursor that fell behind it, and this cursor may have moved since then.
     this.isLate = true;
     for (const cursor of this.cursors) cursor.channel.keepFor(cursor);
   }
@@ -133,7 +133,7 @@ export class CatchUp {
   }
 
   private isDone(cursor: ChannelCursor): boolean {
-    // What a snapshot shows must be newer than the cursor, and older than all that is sent after it.
+    // A snapshot must be newer than the cursor, and older than everything that is sent after it.
     return this.isSnapshotDue ? !cursor.gap && !cursor.isRefilling : cursor.isAtHead;
   }
 
@@ -157,7 +157,7 @@ export class CatchUp {
     const reason = channel.reasonFor(cursor.next);
     if (reason === 'slow_client') {
       if (slowClient === 'disconnect') return this.connection.end(closeReason('slow_client'));
-      // `sendLatest()` has all that it needs.
+      // `sendLatest()` can still send the newest event of each key.
       if (channel.latest && channel.latest.lost < cursor.next) return;
     }
     if (this.replay.backplane.retains) cursor.isRefilling = true;
@@ -193,7 +193,7 @@ export class CatchUp {
   private tellGaps(): void {
     const { replay } = this;
     const missing = this.cursors.filter(({ gap }) => gap !== undefined);
-    // So much came while the last one was made that it could not be kept: another one would take as long.
+    // While the last snapshot was made, more events came than could be kept. Another snapshot would take as long.
     const isHopeless = this.isBehindSnapshot && missing.every(({ gap }) => gap === 'slow_client' || gap === 'trimmed');
     const snapshot = isHopeless ? undefined : this.snapshot;
     const others = this.cursors.filter(({ gap }) => gap === undefined);
@@ -214,14 +214,14 @@ export class CatchUp {
     let load: SnapshotLoad | undefined = replay.snapshots.find(snapshot, cursors);
     load ??= replay.snapshots.begin(snapshot, cursors, connection.options.buffer.maxBytes);
     for (const cursor of cursors) {
-      // What came between is in the state that others wait for, or follows it.
+      // Events in between are in the state that others wait for, or follow it.
       const next = load.nextIn(cursor.channel);
       if (cursor.next > next) cursor.startAt(next);
       cursor.isFresh = false;
     }
     this.keep();
     this.isBehindSnapshot = true;
-    // All who wait for it go on at once: each sends it when it is its turn.
+    // All readers that wait for it go on at once. Each sends it in its own turn.
     this.made = { load, state: await load.state };
   }
 }

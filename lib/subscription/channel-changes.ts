@@ -2,14 +2,14 @@ import type { CatchUp } from './catch-up.js';
 import type { ChannelWatcher } from '../channel/channel.js';
 import type { ChannelCursor } from '../replay/channel-cursor.js';
 
-/** A channel that is to be added or taken away as soon as nothing is on its way. */
+/** A channel that will be added or removed as soon as nothing is being written. */
 type Change =
   | { readonly kind: 'join'; readonly cursor: ChannelCursor; readonly done: () => void }
   | { readonly kind: 'leave'; readonly name: string; readonly done: () => void };
 
 /**
- * The channels that one open subscription is to gain or lose, in the order in which that was asked for. It exists from the
- * first of them on.
+ * The channels that will be added to one open subscription or removed from it, in the order of the calls. It is made for the
+ * first change.
  *
  * @internal
  */
@@ -45,11 +45,11 @@ export class ChannelChanges {
   }
 
   /**
-   * Makes those that can be made now: a channel joins when the backplane has said where it stands, and one at a time when
-   * the store must be asked.
+   * Makes the changes that are possible now. A channel joins when the backplane has said where it stands. When the store must
+   * be asked, channels join one at a time.
    *
-   * @param hasBegun whether the client has been told where it stands: otherwise it will be told of all in one
-   * @returns what is to be waited for before anything is sent
+   * @param hasBegun whether the client has been told its position. If not, it will be told of all channels together
+   * @returns a promise that must resolve before anything is sent, if there is one
    */
   make(hasBegun: boolean): Promise<void> | undefined {
     const { catchUp, watcher } = this;
@@ -63,7 +63,7 @@ export class ChannelChanges {
         continue;
       }
       const { cursor, done } = change;
-      // It may just have left the same channel.
+      // The subscription may have left the same channel a moment ago, and with it stopped watching.
       cursor.channel.watch(watcher);
       if (!hasBegun) {
         catchUp.cursors = [...catchUp.cursors, cursor];
@@ -90,7 +90,7 @@ export class ChannelChanges {
   }
 
   private takeAway(name: string): void {
-    // What has yet to join need not any more.
+    // A change that has not joined yet is cancelled.
     this.waiting = this.waiting.filter((change) => {
       if (change.kind === 'leave' || change.cursor.channel.name !== name) return true;
       change.cursor.channel.unwatch(this.watcher);

@@ -2,26 +2,27 @@ import type { ReadLimit, ChannelCursor } from '../replay/channel-cursor.js';
 import type { StoreHeads } from '../replay/store-heads.js';
 
 /**
- * How long what was published before an end may take to reach the client, in milliseconds: as long as the grace of a
- * shutdown.
+ * How long events that were published before an end may take to reach the client, in milliseconds. It is as long as the
+ * grace period of a shutdown.
  */
 const DELIVER_WITHIN_MS = 5_000;
 
-/** How long it may take to find out what that is, in milliseconds: after that, what this node knows is all there is. */
+/** How long the search for these events may take, in milliseconds. After that, the events that this node knows count. */
 const FIND_WITHIN_MS = 4_000;
 
 /**
- * A connection that is about to end, and has yet to hand over what was published before. It exists from then on only.
+ * The last part of a connection that is about to end: it still delivers what was published before. It is made when the end
+ * begins.
  *
  * @internal
  */
 export class FinalDelivery {
-  /** It is not known yet where that end is: nothing is sent. */
+  /** The last event is not known yet. Nothing is sent meanwhile. */
   isHeld = true;
   private readonly begunAt = performance.now();
   private settle: ((isWhole: boolean) => void) | undefined;
 
-  /** Finds where the end is in each channel. @returns a promise if the store must be asked */
+  /** Finds the last event of each channel. @returns a promise if the store must be asked */
   find(cursors: readonly ChannelCursor[], heads: StoreHeads): readonly ReadLimit[] | Promise<readonly ReadLimit[]> {
     const deadline = this.begunAt + FIND_WITHIN_MS;
     const limits = cursors.map(({ channel }) => heads.of(channel, deadline));
@@ -29,7 +30,7 @@ export class FinalDelivery {
     return known.length === limits.length ? known : Promise.all(limits.map((limit) => Promise.resolve(limit)));
   }
 
-  /** From now on it is known: what is sent ends there. */
+  /** Sets the last event of each channel. Nothing behind it is sent. */
   limit(cursors: readonly ChannelCursor[], limits: readonly ReadLimit[]): void {
     cursors.forEach((cursor, index) => (cursor.limit = limits[index]));
     this.isHeld = false;

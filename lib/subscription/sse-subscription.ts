@@ -79,7 +79,7 @@ export class SseSubscription implements SharedSource {
     return feed.start();
   }
 
-  // What others ask of what a handler returned: Nest's own `@Sse()` takes it for an Observable, or behind an interceptor for
+  // Methods that other code calls on what a handler returned. Nest's own `@Sse()` takes it for an Observable, or behind an interceptor for
   // an event, and `@Get()` makes JSON of it.
 
   /** @internal */

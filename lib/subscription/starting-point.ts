@@ -9,9 +9,9 @@ import type { ReplayResources } from '../replay/replay-resources.js';
 export interface Beginning {
   /** It brought no id. */
   readonly isFresh: boolean;
-  /** It is to be told its position at once: without that it could not come back to where it is. */
+  /** It must be told its position at once. Without a position it could not come back to the same place. */
   readonly isUntold: boolean;
-  /** What the store must be asked first. */
+  /** Resolves when the store has answered, if it must be asked first. */
   readonly pending: Promise<void> | undefined;
 }
 
@@ -48,7 +48,7 @@ export function beginAt(
     for (const cursor of fresh) cursor.miss(resume.kind === 'malformed' ? 'malformed' : 'unknown');
   }
   if (resume.kind === 'position' && cursors.length > 1) {
-    // Where all begin comes first: the channel that the position is of does not begin there.
+    // First all cursors begin. Then the channel that has the position moves to it.
     const begun = Promise.all(pending.splice(0));
     pending.push(begun.then(() => adopt(resume.position, cursors, replay, stream)));
   }
@@ -64,7 +64,7 @@ export function beginAt(
   }
 }
 
-/** Begins in a channel that the client's id says nothing of. @returns when it is known where, if the store must be asked */
+/** Begins in a channel that the client's id does not name. @returns a promise if the store must be asked */
 export function startFresh(
   cursor: ChannelCursor,
   replay: ReplayResources,
@@ -75,7 +75,7 @@ export function startFresh(
   cursor.startFresh(backplane.retains);
   if (!backplane.retains || typeof from === 'string' || !('time' in from)) return undefined;
   if (!isTimed(backplane)) {
-    // All that is kept is more than was asked for, and nothing less.
+    // The backplane knows no times. So the client gets everything that is kept: too much, but nothing is missing.
     cursor.startEarliest(true);
     return undefined;
   }
@@ -85,14 +85,14 @@ export function startFresh(
     .then((position) => (position === undefined ? cursor.startEarliest(true) : cursor.resumeAt(position, true)));
 }
 
-/** Takes the position of a client that came from one channel to several: it is of whichever has it. */
+/** Uses the position of a client that came from one channel to several. It belongs to the channel that knows it. */
 async function adopt(
   position: string,
   cursors: readonly ChannelCursor[],
   { backplane, reader }: ReplayResources,
   stream: StoppableReader,
 ): Promise<void> {
-  // Another channel's position is a foreign one; any other answer is of the channel that minted it.
+  // To other channels the position is foreign. Any other answer comes from the channel that made it.
   let reason: SseGapReason = 'foreign';
   for (const cursor of cursors) {
     const isInLog = cursor.channel.log.cursorAfter(position) !== undefined;

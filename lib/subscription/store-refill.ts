@@ -24,11 +24,11 @@ export function refillStep(
   const read = cursor.page;
   cursor.page = undefined;
   if (cursor.findInLog()) return 'inLog';
-  // What is read has to be kept until there is room: as long as there is none, it stays in the store.
+  // A page that is read takes memory until it is sent. So it stays in the store until there is room.
   if (!isWritable) return 'paused';
   const page = read?.after === cursor.position ? read : pages.find(channel.name, cursor.position);
   if (page) return page;
-  // Asked before, and this node has heard of nothing since.
+  // The store had no more, and this node has heard of nothing since.
   return cursor.askedAt === channel.log.next ? 'paused' : readPage(cursor, pages, reader);
 }
 
@@ -38,11 +38,11 @@ async function readPage(cursor: ChannelCursor, pages: StorePages, reader: Stoppa
   const page = await pages.read(reader, channel.name, position);
   if (reader.isStopped || !page) return;
   if (page.gap !== undefined) cursor.miss(page.gap);
-  // All who waited for it go on now: each when it is its turn.
+  // All readers that waited for the page go on now, each in its own turn.
   else if (page.events > 0) cursor.page = page;
-  // Whatever the channel had is gone. What came while the store was asked is in the log, from there on.
+  // All events of the channel are gone. Events that came while the store was asked are in the log.
   else if (page.isTrimmed) cursor.miss('trimmed');
   else if (position === undefined) cursor.startAt(next);
-  // The store has no more, and this node does not know that position yet: its turn comes through the log.
+  // The store has no more, and this node does not know the position yet. It will come through the log.
   else cursor.askedAt = next;
 }

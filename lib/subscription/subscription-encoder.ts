@@ -7,11 +7,11 @@ import type { ChannelCursor } from '../replay/channel-cursor.js';
 import { formatVector } from '../channel/position-vector.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
-/** After so many events that a filter left out, the client is told where it stands: it would read them all again. */
+/** After so many events that a filter left out, the client is told its position. Otherwise it would read them all again. */
 const EXCLUDED_EVENTS = 100;
 
 /**
- * What one subscription's client gets that is not everybody's: ids of its own, and not all events.
+ * Encodes events for one client whose events or ids differ from those of others: it reads several channels, or has a filter.
  *
  * @internal
  */
@@ -23,13 +23,13 @@ export class SubscriptionEncoder {
     private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
   ) {}
 
-  /** Where the client stands, as it is told; empty when there is nothing to tell. */
+  /** The id that tells the client its position; empty when there is none. */
   get id(): string {
     const { cursors } = this;
     return cursors.length > 1 ? formatVector(cursors) : (cursors[0]?.told ?? '');
   }
 
-  /** An event of a channel, or nothing where the filter leaves it out. Moves the cursor. */
+  /** An event of a channel, or an empty text if the filter leaves it out. Moves the cursor. */
   encode(cursor: ChannelCursor, frame: Frame, position: string): string {
     cursor.position = position;
     if (this.isExcluded(frame)) {
@@ -51,10 +51,10 @@ export class SubscriptionEncoder {
     const { filter } = this;
     if (!filter) return false;
     const { event } = frame;
-    // An end and a comment are no events: there is nothing in them that a filter could look at.
+    // An end and a comment are no events. A filter has nothing to look at.
     if (event.type === undefined && event.data === undefined) return false;
     const isWanted: unknown = filter(event);
-    // A promise is true, whatever it resolves with: what was to be kept from the client would be sent.
+    // A promise is always true. An async filter would let every event pass.
     if (isThenable(isWanted)) throw invalidOption('filter', isWanted, 'a function that answers at once');
     return !isWanted;
   }

@@ -17,7 +17,7 @@ import { checkChannelCount, type SubscriptionPlan } from './subscription-options
 import { SubscriptionOutput } from './subscription-output.js';
 import { nextTick } from '../protocol/event-loop.js';
 
-/** How long the headers of a client that comes back wait for what the backplane says of its channels, in milliseconds. */
+/** How long the headers of a client that comes back wait for the backplane to say where its channels stand, in milliseconds. */
 const BEGIN_WITHIN_MS = 1_000;
 
 /**
@@ -35,8 +35,8 @@ const BEGIN_WITHIN_MS = 1_000;
 type FeedState = 'starting' | 'following' | 'moving' | 'blocked' | 'deferred' | 'waiting' | 'live' | 'stopped';
 
 /**
- * One connection's subscription to some channels. It finds where to begin, replays, hands over to live, and falls back to
- * replay whenever the socket is full: behind is always the same state, whatever the reason.
+ * One connection's subscription to some channels. It finds where to begin, replays, and goes live. When the socket is full,
+ * it falls back to replay: a reader that is behind is always in the same state, whatever the reason.
  *
  * @internal
  */
@@ -47,9 +47,9 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   private group: LiveGroup | undefined;
   private readonly output: SubscriptionOutput;
   private readonly catchUp: CatchUp;
-  /** Made for the first channel that comes or goes. */
+  /** Made for the first channel that joins or leaves. */
   private changes: ChannelChanges | undefined;
-  /** The connection ends: channels come and go no more. */
+  /** The connection is ending. No channel joins or leaves any more. */
   private delivery: FinalDelivery | undefined;
   private hasBegun = false;
   private isAnnounced = false;
@@ -75,7 +75,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     return this.catchUp.cursors;
   }
 
-  /** Takes the connection, and tells the application of it. */
+  /** Begins to feed the connection, and calls `onSubscribe`. */
   attach(): void {
     for (const { channel } of this.cursors) channel.watch(this);
     this.connection.attach(this);
@@ -84,7 +84,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     tellSubscribed(this, this.plan, this.end);
   }
 
-  /** @returns when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
+  /** @returns a promise that resolves when it is known whether there is a stream: a client that has all of an ended channel gets 204 */
   start(): Promise<void> | undefined {
     this.pump();
     if (this.hasBegun || this.isStopped || this.connection.lastEventId === undefined) return undefined;
@@ -118,7 +118,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   }
 
   deliver(): Promise<boolean> | undefined {
-    // A client that has not been told where it stands misses nothing: it begins anew.
+    // A client that has no position yet misses nothing: it begins anew.
     if (!this.hasBegun || this.isStopped) return undefined;
     if (this.group?.isFlushing) {
       return new Promise((resolve) => nextTick(() => resolve(this.deliver() ?? true)));
@@ -151,7 +151,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
       cursor.moveTo(numbers[index]!);
       cursor.channel.watch(this);
     });
-    // In the middle of a burst: its rest is for those who were there when it came, whatever the history keeps.
+    // It is in the middle of a burst. The rest of the burst is kept for it, whatever the bounds of the history are.
     if (!this.catchUp.isAtHead) this.catchUp.keep();
   }
 
@@ -160,14 +160,14 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     try {
       endWithFailure(this.connection, error, this.end);
     } catch (broken) {
-      // Not even its end can be written.
+      // The end cannot be written either.
       this.end.report(broken);
       this.connection.cut(closeReason('source_failed', undefined, error));
     }
   }
 
   /**
-   * @returns when the client is told of it: what is published from then on reaches it
+   * @returns a promise that resolves when the client is told of it: what is published from then on reaches it
    * @throws {SseError} as a rejection, `SSE_INVALID_CHANNEL` when they are too many
    */
   async join(name: string, from: SseFrom): Promise<void> {
@@ -190,7 +190,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
 
   /** Moves on as far as the socket has room. */
   private pump(): void {
-    // Where a live reader stands is its group's affair: what drained was something else that the connection had sent.
+    // The group writes for a live reader. Here the socket drained after something else, such as a ping.
     const { state } = this;
     if (this.delivery?.isHeld) return;
     if (state !== 'starting' && state !== 'following' && state !== 'blocked') return;
@@ -198,7 +198,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     try {
       this.move();
     } catch (error) {
-      // A filter that throws, headers that cannot be sent: this client's affair, and no other's.
+      // A filter has thrown, or headers cannot be sent. Only this client is concerned.
       this.failed(error);
     }
     if (this.hasBegun) this.begun?.();
@@ -208,7 +208,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   }
 
   private move(): void {
-    // First: the positions that are told next are behind it.
+    // The snapshot comes first, because the next positions are newer.
     if (!this.catchUp.sendMade()) return this.defer();
     if (this.hasChanges && !this.delivery) this.makeChanges();
     if (!this.hasBegun && !this.begin()) return;
@@ -218,12 +218,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     if (halt === 'turn') return this.defer();
     if (halt !== 'done') return this.wait(halt);
     if (this.delivery) {
-      // It ends: its group would send what comes later.
+      // The connection is ending. A group would also send later events.
       if (this.isDelivered) this.delivery.done();
       return;
     }
     if (this.cursors.length === 0 || this.hasChanges) return;
-    // When nothing was sent, because the client has all of it: no stream, and it need not come back (204).
+    // If nothing was sent, the client has everything: it gets 204, and need not come back.
     if (this.cursors.every(({ channel }) => channel.isEnded)) endCompleted(this.connection, this.end);
     else this.goLive();
   }
@@ -261,12 +261,12 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     for (const { channel } of this.cursors) channel.unwatch(this);
   }
 
-  /** The ids of its group are of the heads, and its client has what is ahead of one. */
+  /** Whether its client has a position that is ahead of a channel's head. The ids of a group are positions of heads. */
   private get hasOwnIds(): boolean {
     return this.cursors.length > 1 && this.cursors.some(({ told, position }) => told !== position);
   }
 
-  /** Others have their turn. */
+  /** Lets other readers have their turn. */
   private defer(): void {
     this.catchUp.keep();
     this.enter('deferred');
@@ -295,7 +295,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     this.state = state;
   }
 
-  /** For the compiler, which does not know that the state changes while it moves. */
+  /** A method, because the compiler does not know that calls change the state. */
   private is(state: FeedState): boolean {
     return this.state === state;
   }
@@ -306,7 +306,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     ask((this.changes ??= new ChannelChanges(this, this.catchUp)));
     if (this.state === 'moving') return nextTick(() => this.pump());
     if (this.state !== 'live') return this.pump();
-    // Its group is in the middle of writing: where this reader stands is known when it is through.
+    // Its group is writing. The place of this reader is known when the group has finished.
     if (this.group?.isFlushing) nextTick(() => this.leaveGroup());
     else this.leaveGroup();
   }

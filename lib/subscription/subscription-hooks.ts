@@ -14,7 +14,7 @@ export function tellSubscribed(feed: Told, { onSubscribe }: SubscriptionPlan, en
   follow(feed, onSubscribe?.(feed.connection), end);
 }
 
-/** Calls `onUnsubscribe`. Its failure is reported: the connection is ending already, and must come to its end. */
+/** Calls `onUnsubscribe`. Its failure is only reported, because the connection is ending already. */
 export function tellUnsubscribed(feed: Told, { onUnsubscribe }: SubscriptionPlan, end: StreamEnd): void {
   try {
     follow(feed, onUnsubscribe?.(feed.connection), end);

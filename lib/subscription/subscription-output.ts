@@ -11,19 +11,18 @@ import type { SnapshotLoad } from '../replay/snapshot-loads.js';
 import type { StorePage } from '../replay/store-pages.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
-/** How many events a filter is asked about before the time is looked at. */
+/** How many events a filter sees between two looks at the clock. */
 const FILTERED_AT_ONCE = 32;
 
 /**
- * What one subscription writes by itself: what a group of live readers writes for it does not come here. Each write
- * moves the cursor that it is of.
+ * Writes the events of one subscription, except those that its live group writes. Each write moves the cursor of its channel.
  *
  * @internal
  */
 export class SubscriptionOutput {
   /** How many events it has read for this subscription alone, from the log and from the store. */
   eventsRead = 0;
-  /** What its socket holds, so that others at the same place can share it. */
+  /** The slice that its socket holds, so that other readers at the same place can share it. */
   held: LogSlice | undefined;
   private encoder: SubscriptionEncoder;
 
@@ -37,13 +36,13 @@ export class SubscriptionOutput {
     this.encoder = new SubscriptionEncoder(cursors, filter);
   }
 
-  /** From now on the ids are of these cursors. */
+  /** From now on ids are made of the positions of these cursors. */
   use(cursors: readonly ChannelCursor[]): void {
     this.cursors = cursors;
     this.encoder = new SubscriptionEncoder(cursors, this.filter);
   }
 
-  /** Sends what follows in the log, as much as may be written at once. */
+  /** Sends the next events of the log, as many as may be written at once. */
   sendSlice(cursor: ChannelCursor): void {
     const { log, slices } = cursor.channel;
     const { pace } = this;
@@ -67,7 +66,7 @@ export class SubscriptionOutput {
     this.connection.writeOwn(text, number - from);
   }
 
-  /** Catches up with the log by the newest event of each key; nothing without a newer one is missing. */
+  /** Catches up with the log by the newest event of each key. Only events that have a newer one are left out. */
   sendLatest(cursor: ChannelCursor): void {
     const { latest, log } = cursor.channel;
     const { sliceBytes } = this.pace;
@@ -111,7 +110,7 @@ export class SubscriptionOutput {
   }
 
   /**
-   * Announces what is missing, once for all channels that miss for the same reason.
+   * Announces what is missing, with one event for all channels that have the same reason.
    *
    * @throws {SseError} when that cannot be said: the stream must not go on as if nothing was missing
    */
@@ -129,7 +128,7 @@ export class SubscriptionOutput {
       events++;
     }
     if (events > 0) connection.writeOwn(text, events);
-    // Or it would come back with the position before the gap, and be told nothing again and again.
+    // Without a position it would come back with the one before the gap, again and again.
     else this.tellPosition();
   }
 
@@ -139,7 +138,7 @@ export class SubscriptionOutput {
     if (encoder.id !== '') connection.writeOwn(encoder.encodeOwn({ comment: '' }), 1, false);
   }
 
-  /** Whether this reader writes the very bytes that others write. */
+  /** Whether this reader writes the same bytes as others. */
   private get isShared(): boolean {
     return this.cursors.length === 1 && !this.filter;
   }
