@@ -54,6 +54,7 @@ export { SseModule } from './sse.module.js';
 export type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
 export type { SseHistogram } from './observability/histogram.js';
 export type { SseMetric, SseMetricPoint } from './observability/metric-list.js';
+export type { SseMeter, SseOpenTelemetryOptions, SseTracer } from './observability/open-telemetry-options.js';
 export type { SseCounts, SseRouteMetrics } from './observability/route-counts.js';
 export type { SseMetricsSnapshot } from './observability/metrics-snapshot.js';
 export { SseMetrics } from './observability/sse-metrics.js';

@@ -16,6 +16,7 @@ import {
 } from './http/route-options.js';
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
 import { HOOK_NAMES, resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
+import { resolveOpenTelemetry, type SseOpenTelemetryOptions } from './observability/open-telemetry-options.js';
 import { invalidOption, knownOptions, type OptionNames } from './protocol/check-option.js';
 import { defaultGapEvent } from './protocol/client-events.js';
 
@@ -32,6 +33,8 @@ export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions, S
   backplane?: SseBackplane;
   /** What is produced into channels, all of it together. */
   productions?: Partial<SseProductionsOptions>;
+  /** Where metrics and spans go. @default nowhere */
+  openTelemetry?: SseOpenTelemetryOptions;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })`. */
@@ -62,6 +65,7 @@ export interface ResolvedOptions {
   readonly productions: SseProductionsOptions;
   readonly backplane: SseBackplane | undefined;
   readonly hooks: SseStreamHooks;
+  readonly openTelemetry: SseOpenTelemetryOptions;
 }
 
 const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
@@ -72,6 +76,7 @@ const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
   shutdown: true,
   backplane: true,
   productions: true,
+  openTelemetry: true,
 };
 
 const ASYNC_OPTION_NAMES: OptionNames<SseModuleAsyncOptions> = {
@@ -100,6 +105,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     productions: resolveProductionsOptions(options.productions ?? {}),
     backplane: checkBackplane(options.backplane),
     hooks: resolveHooks(options),
+    openTelemetry: resolveOpenTelemetry(options.openTelemetry),
   });
 }
 

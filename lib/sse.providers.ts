@@ -12,6 +12,7 @@ import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 import { hookListener } from './observability/hook-listener.js';
 import { LogListener } from './observability/log-listener.js';
+import { OpenTelemetryExport } from './observability/open-telemetry.js';
 import { SseMetrics } from './observability/sse-metrics.js';
 import { StreamCounts } from './observability/stream-counts.js';
 import { SseError } from './protocol/sse-error.js';
@@ -34,8 +35,7 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: Observers,
-    useFactory: ({ hooks }: ResolvedOptions, counts: StreamCounts): Observers => {
-      const log = new LogListener();
+    useFactory: ({ hooks }: ResolvedOptions, counts: StreamCounts, log: LogListener): Observers => {
       return new Observers(
         // First: whoever hears of something may look at the numbers.
         counts,
@@ -43,8 +43,9 @@ export const PROVIDERS: Provider[] = [
         hookListener(hooks, (error) => log.failed(error)),
       );
     },
-    inject: [RESOLVED_OPTIONS, StreamCounts],
+    inject: [RESOLVED_OPTIONS, StreamCounts, LogListener],
   },
+  { provide: LogListener, useFactory: () => new LogListener() },
   { provide: StreamCounts, useFactory: () => new StreamCounts() },
   {
     provide: ConnectionRegistry,
@@ -100,6 +101,12 @@ export const PROVIDERS: Provider[] = [
     useFactory: (registry: ConnectionRegistry, counts: StreamCounts, broadcaster: SseBroadcaster) =>
       new SseMetrics(registry, counts, broadcaster),
     inject: [ConnectionRegistry, StreamCounts, SseBroadcaster],
+  },
+  {
+    provide: OpenTelemetryExport,
+    useFactory: ({ openTelemetry }: ResolvedOptions, metrics: SseMetrics, observers: Observers) =>
+      new OpenTelemetryExport(openTelemetry, metrics, observers),
+    inject: [RESOLVED_OPTIONS, SseMetrics, Observers],
   },
 ];
 

@@ -13,7 +13,7 @@ export interface SseHistogram {
 }
 
 /** Bounds in milliseconds: from an event that is there already to an answer that a model has to think about. */
-const BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const;
+export const BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const;
 
 /** Counts durations, in milliseconds. */
 export class Histogram {

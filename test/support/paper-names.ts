@@ -1,7 +1,7 @@
 // What a reader's application has: names that blocks of the papers use, and that are nobody's to import.
 import { createParamDecorator, type INestApplication } from '@nestjs/common';
 import { SseBackplane } from '../../lib/backplane/backplane.js';
-import type { SseBroadcaster, SseConnections } from '../../lib/index.js';
+import type { SseBroadcaster, SseConnections, SseMetrics } from '../../lib/index.js';
 
 export class User {
   readonly id!: string;
@@ -42,6 +42,7 @@ export declare function startTestApp(): Promise<INestApplication>;
 export interface Services {
   readonly broadcaster: SseBroadcaster;
   readonly connections: SseConnections;
+  readonly metrics: SseMetrics;
   readonly llm: Llm;
   readonly online: Set<string>;
   readonly jobs: { run(file: string, onPercent: (percent: number) => Promise<boolean>): Promise<void> };
