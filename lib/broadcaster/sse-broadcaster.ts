@@ -4,7 +4,7 @@ import { NodeSignals } from '../backplane/node-signals.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { integerOption, knownOptions, type OptionNames } from '../protocol/check-option.js';
-import { eventFactory, type SseErrorEventFactory } from '../protocol/client-events.js';
+import type { SseErrorEventFactory } from '../protocol/client-events.js';
 import type { SseSerialize } from '../protocol/encoder.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import { checkChannelName } from '../channel/channel-name.js';
@@ -30,11 +30,8 @@ import { ReplayResources } from '../replay/replay-resources.js';
 import { SseSubscription } from '../subscription/sse-subscription.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 import {
-  checkChannelCount,
   JOIN_OPTION_NAMES,
-  resolveFrom,
-  resolveSnapshot,
-  SUBSCRIBE_OPTION_NAMES,
+  resolvePlan,
   type SseJoinOptions,
   type SseSubscribeOptions,
 } from '../subscription/subscription-options.js';
@@ -135,7 +132,7 @@ export class SseBroadcaster {
    *
    * @throws {SseError} `SSE_INVALID_CHANNEL`, `SSE_INVALID_OPTION`; `SSE_CLOSED` once the application has closed
    */
-  // By itself, so that the compiler reads `type: 'created'` in what a snapshot returns as that type, not as any text.
+  // An overload of its own: the compiler then reads `type: 'created'` in what a snapshot returns as that type, not as any text.
   subscribe<Events extends SseEventMap>(
     channel: SseChannel<Events>,
     options?: SseSubscribeOptions<SseChannel<Events>>,
@@ -148,20 +145,8 @@ export class SseBroadcaster {
     const names = [
       ...new Set((Array.isArray(channels) ? (channels as SseChannelRef[]) : [channels as SseChannelRef]).map(nameOf)),
     ];
-    checkChannelCount(names.length);
     if (this.isClosed) throw applicationClosed();
-    const { from, snapshot, gapEvent, ...hooks } = knownOptions(
-      '',
-      (options ?? {}) as SseSubscribeOptions,
-      SUBSCRIBE_OPTION_NAMES,
-    );
-    const plan = {
-      ...hooks,
-      names,
-      fromOf: resolveFrom(from),
-      snapshot: resolveSnapshot(snapshot),
-      gapEvent: eventFactory('gapEvent', gapEvent),
-    };
+    const plan = resolvePlan(names, options ?? {});
     return new SseSubscription(this.set, this.replay, plan, this.admit);
   }
 

@@ -7,15 +7,14 @@ import {
   MAX_TIMER_MS,
   type OptionNames,
 } from '../protocol/check-option.js';
-import type { SseGapEventFactory } from '../protocol/client-events.js';
+import { eventFactory, type SseGapEventFactory } from '../protocol/client-events.js';
 import { SseError } from '../protocol/sse-error.js';
 import type { SseChannelRef, SseEventOf, SseStoredEventOf } from '../channel/define-channel.js';
 import type { SseFrom } from '../replay/channel-cursor.js';
 import { MAX_CHANNELS } from '../channel/position-vector.js';
 import type { SnapshotPlan } from '../replay/snapshot-loads.js';
 
-/** @internal */
-export const SUBSCRIBE_OPTION_NAMES: OptionNames<SseSubscribeOptions> = {
+const SUBSCRIBE_OPTION_NAMES: OptionNames<SseSubscribeOptions> = {
   from: true,
   snapshot: true,
   filter: true,
@@ -117,15 +116,34 @@ export function checkFrom(name: string, from: SseFrom): SseFrom {
   throw invalidOption(name, from, FROM);
 }
 
+/**
+ * Checks the options of a subscription, and fills in the defaults.
+ *
+ * @throws {SseError} `SSE_INVALID_OPTION`, and `SSE_INVALID_CHANNEL` when there are too many names
+ * @internal
+ */
+export function resolvePlan(names: readonly string[], options: SseSubscribeOptions): SubscriptionPlan {
+  checkChannelCount(names.length);
+  const { from, snapshot, gapEvent, ...functions } = knownOptions('', options, SUBSCRIBE_OPTION_NAMES);
+  for (const [name, value] of Object.entries(functions)) if (value !== undefined) functionOption(name, value);
+  return {
+    ...functions,
+    names,
+    fromOf: resolveFrom(from),
+    snapshot: resolveSnapshot(snapshot),
+    gapEvent: eventFactory('gapEvent', gapEvent),
+  };
+}
+
 /** Where clients begin in each channel. */
-export function resolveFrom(from: SseSubscribeOptions['from'] = 'live'): (channel: string) => SseFrom {
+function resolveFrom(from: SseSubscribeOptions['from'] = 'live'): (channel: string) => SseFrom {
   if (typeof from === 'function') return (channel) => checkFrom('from', from(channel));
   const checked = checkFrom('from', from);
   return () => checked;
 }
 
 /** @throws {SseError} `SSE_INVALID_OPTION` */
-export function resolveSnapshot(snapshot: SseSubscribeOptions['snapshot']): SnapshotPlan | undefined {
+function resolveSnapshot(snapshot: SseSubscribeOptions['snapshot']): SnapshotPlan | undefined {
   if (snapshot === undefined) return undefined;
   if (typeof snapshot === 'function') return { load: snapshot, key: undefined, shareForMs: 0 };
   if (typeof snapshot !== 'object' || snapshot === null) {
