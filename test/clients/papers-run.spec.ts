@@ -155,6 +155,55 @@ describe('the code of the papers', () => {
     expect((await open(running, '/answers/other')).status).toBe(204);
   });
 
+  it('SECURITY.md: a guard answers 401 before the stream, and tells the handler who it is', async () => {
+    const { NotificationsController } = run('docs/SECURITY.md', 'class AuthGuard', {
+      './test/support/paper-names.js': {
+        User: Object,
+        userOf: (header?: string) => (header === 'Bearer ann' ? { id: 'ann' } : undefined),
+      },
+    }) as { NotificationsController: Type };
+    await serve(NotificationsController);
+    const stranger = await open(running!, '/notifications');
+    expect([stranger.status, JSON.parse(await stranger.rest().then(() => stranger.text))]).toEqual([
+      401,
+      { message: 'Unauthorized', statusCode: 401 },
+    ]);
+    const client = await open(running!, '/notifications', { headers: { Authorization: 'Bearer ann' } });
+    await running!.app.get(SseBroadcaster).publish('user.bob', { data: 'not for ann' });
+    await running!.app.get(SseBroadcaster).publish('user.ann', { data: 'for ann' });
+    expect(await client.event()).toMatchObject({ data: 'for ann' });
+    client.leave();
+  });
+
+  it('NODES.md: a worker publishes, and who comes late gets all of it', async () => {
+    const { Imports } = run('docs/NODES.md', 'class Imports') as {
+      Imports: new (broadcaster: SseBroadcaster) => { run(id: string): Promise<void> };
+    };
+    await serve(controllerOf('docs/NODES.md', "@Sse('imports/:id')"));
+    expect((await open(running!, '/imports/7')).status).toBe(204);
+    await new Imports(running!.app.get(SseBroadcaster)).run('7');
+    const datas = (await (await open(running!, '/imports/7')).rest()).map(({ data }) => data).filter(Boolean);
+    expect(datas).toEqual([0, 25, 50, 75, 100].map((percent) => `{"percent":${percent}}`));
+  });
+
+  it('LLM.md: a model is read until [DONE]', async () => {
+    const { Model } = run('docs/LLM.md', 'class Model') as {
+      Model: new () => { stream(prompt: string, signal: AbortSignal): AsyncIterable<string> };
+    };
+    const chunk = (content?: string) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+    const body = new Blob([chunk('Hel'), chunk('lo'), chunk(), 'data: {"choices":[]}\n\ndata: [DONE]\n\n']).stream();
+    const fetched = jest.spyOn(globalThis, 'fetch').mockResolvedValue({ ok: true, body } as unknown as Response);
+    const { signal } = new AbortController();
+    try {
+      const tokens: string[] = [];
+      for await (const token of new Model().stream('Hi', signal)) tokens.push(token);
+      expect(tokens.join('')).toBe('Hello');
+      expect(fetched.mock.calls[0]![1]!.signal).toBe(signal);
+    } finally {
+      fetched.mockRestore();
+    }
+  });
+
   it('CHANNELS.md: rooms that a stream and a user enter', async () => {
     await serve(controllerOf('docs/CHANNELS.md', 'async rooms('));
     const client = await open(running!, '/rooms');

@@ -8,6 +8,7 @@ import supertest from 'supertest';
 import ts from 'typescript';
 import * as backplane from '../../lib/backplane/index.js';
 import * as sse from '../../lib/index.js';
+import * as redis from '../../lib/redis/index.js';
 import { moduleOf } from './paper-code.js';
 import * as names from './paper-names.js';
 import { blocksOf, paper } from './papers.js';
@@ -17,6 +18,7 @@ type Exports = Record<string, unknown>;
 const modules: Readonly<Record<string, Exports>> = {
   'nestjs-event-stream': sse,
   'nestjs-event-stream/backplane': backplane,
+  'nestjs-event-stream/redis': redis,
   '@nestjs/common': common,
   '@nestjs/core': core,
   rxjs,

@@ -36,6 +36,8 @@ export declare class MyBackplane extends SseBackplane {
 }
 
 export const CurrentUser = createParamDecorator(() => ({ id: 'ann', tenant: 'acme' }));
+/** Who is behind an `Authorization` header. */
+export declare function userOf(header: string | undefined): User | undefined;
 export declare function startTestApp(): Promise<INestApplication>;
 
 /** What is injected into controllers. */
