@@ -11,7 +11,7 @@ const table = Array.from(
 
 describe('the samples', () => {
   it('are all in the table of sample/README.md', () => {
-    expect(table).toEqual(samples.map((name) => [name, name]));
+    expect(table).toEqual(samples.map((name) => [name, `${name}/`]));
   });
 
   it('are listed by `npm run sample`', () => {
