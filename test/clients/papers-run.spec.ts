@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Controller, Module, type INestApplication, type Type } from '@nestjs/common';
+import * as betterSse from 'better-sse';
 import type { AddressInfo, Server } from 'node:net';
+import * as timers from 'node:timers/promises';
 import { Sse, SseBroadcaster, SseConnections, SseModule, SseStream } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { controllerOf, run } from '../support/paper-app.js';
@@ -202,6 +204,34 @@ describe('the code of the papers', () => {
     } finally {
       fetched.mockRestore();
     }
+  });
+
+  it('FROM-BETTER-SSE.md: before and after, a client hears of each article', async () => {
+    const page = 'docs/FROM-BETTER-SSE.md';
+    const { NewsBefore } = run(page, 'class NewsBefore', { 'better-sse': betterSse }) as { NewsBefore: Type };
+    const { News } = run(page, 'class News {') as { News: Type };
+    for (const controller of [NewsBefore, News]) {
+      await serve(controller);
+      const client = await open(running!, '/news');
+      await (await open(running!, '/news', { method: 'POST', body: { title: 'One' } })).rest();
+      const article = (await client.events(1))[0];
+      expect(article).toMatchObject({ event: 'article', data: '{"title":"One"}' });
+      client.leave();
+      await running!.app.close();
+    }
+    running = undefined;
+  });
+
+  it('FROM-SSE-STARLETTE.md: ticks, and what is released when the client leaves', async () => {
+    const { TicksController } = run('docs/FROM-SSE-STARLETTE.md', 'class TicksController', {
+      'node:timers/promises': timers,
+    }) as { TicksController: Type };
+    await serve(TicksController);
+    const released = new Promise<string>((resolve) => jest.spyOn(console, 'log').mockImplementationOnce(resolve));
+    const client = await open(running!, '/ticks');
+    expect(await client.event()).toMatchObject({ event: 'tick', id: '0', data: '{"n":0}' });
+    client.leave();
+    expect(await released).toBe('released');
   });
 
   it('CHANNELS.md: rooms that a stream and a user enter', async () => {
