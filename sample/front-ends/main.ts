@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Get, Header, Module } from '@nestjs/common';
+import { Controller, Get, Header, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { build } from 'esbuild';
 import { Sse, SseBroadcaster, SseModule, type SseSubscription } from 'nestjs-event-stream';
@@ -20,11 +20,14 @@ async function pageOf(file: string): Promise<string> {
 }
 
 @Controller()
-class FrontEndsController {
+class FrontEndsController implements OnModuleDestroy {
   private n = 0;
+  private readonly timer = setInterval(() => void this.publish(), 500);
 
-  constructor(private readonly broadcaster: SseBroadcaster) {
-    setInterval(() => void broadcaster.publish('prices', { type: 'price', data: this.next() }), 500).unref();
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   @Sse('prices')
@@ -44,8 +47,9 @@ class FrontEndsController {
     return pageOf('angular.ts');
   }
 
-  private next(): { n: number; price: number } {
-    return { n: ++this.n, price: Math.round(1_000 + 50 * Math.sin(this.n / 3)) / 10 };
+  private async publish(): Promise<void> {
+    const price = Math.round(1_000 + 50 * Math.sin(++this.n / 3)) / 10;
+    await this.broadcaster.publish('prices', { type: 'price', data: { n: this.n, price } });
   }
 }
 

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Sse, SseBroadcaster, SseModule, type SseSubscription } from 'nestjs-event-stream';
@@ -7,11 +7,14 @@ import { join } from 'node:path';
 import { startBadProxy } from './bad-proxy.js';
 
 @Controller()
-class NumbersController {
+class NumbersController implements OnModuleDestroy {
   private n = 0;
+  private readonly timer = setInterval(() => void this.broadcaster.publish('numbers', { data: ++this.n }), 100);
 
-  constructor(private readonly broadcaster: SseBroadcaster) {
-    setInterval(() => void broadcaster.publish('numbers', { data: ++this.n }), 100).unref();
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   @Sse('numbers')

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Logger, Module } from '@nestjs/common';
+import { Controller, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { LastEventId, Sse, SseBroadcaster, SseModule, type SseStoredEvent } from 'nestjs-event-stream';
 import { startNginx } from './nginx.js';
@@ -11,12 +11,15 @@ const SHORT_ANSWERS = {
 };
 
 @Controller()
-class TicksController {
+class TicksController implements OnModuleDestroy {
   private readonly logger = new Logger('Ticks');
   private n = 0;
+  private readonly timer = setInterval(() => void this.publish(), 500);
 
-  constructor(private readonly broadcaster: SseBroadcaster) {
-    setInterval(() => void broadcaster.publish('ticks', { type: 'tick', data: { n: ++this.n } }), 500).unref();
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   /** What came after the event that the client has, and the end. An EventSource comes back after `retryMs` for more. */
@@ -24,6 +27,10 @@ class TicksController {
   async ticks(@LastEventId() after?: string): Promise<SseStoredEvent[]> {
     this.logger.log(`asked for what came after ${after ?? 'the beginning'}`);
     return await this.broadcaster.history('ticks', { after });
+  }
+
+  private async publish(): Promise<void> {
+    await this.broadcaster.publish('ticks', { type: 'tick', data: { n: ++this.n } });
   }
 }
 

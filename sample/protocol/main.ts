@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Body, Controller, HttpCode, Module, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Logger, Module, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { defineChannel, Sse, SseBroadcaster, SseModule, type SseSubscription } from 'nestjs-event-stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +41,7 @@ class ProtocolController {
     }
     void this.sum(params, (percent) => this.broadcaster.publish(channel, { type: 'progress', data: { id, percent } }))
       .then((result) => this.broadcaster.publish(channel, { type: 'result', data: { id, result } }))
-      .catch(() => this.broadcaster.publish(channel, { type: 'error', data: { id, message: 'it has failed' } }));
+      .catch((error: unknown) => Logger.error(error));
   }
 
   /** Stands in for work that takes a while. */

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { defineChannel, Sse, SseBroadcaster, SseModule, type SseSubscription } from 'nestjs-event-stream';
@@ -9,13 +9,16 @@ const board = defineChannel<{ seats: Record<string, string>; seat: { seat: strin
 const STATES = ['free', 'held', 'sold'];
 
 @Controller()
-class SeatsController {
+class SeatsController implements OnModuleDestroy {
   private readonly seats = Object.fromEntries(
     Array.from({ length: 40 }, (_, n) => [`${'ABCDE'[Math.floor(n / 8)]}${(n % 8) + 1}`, 'free']),
   );
+  private readonly timer = setInterval(() => void this.change(), 300);
 
-  constructor(private readonly broadcaster: SseBroadcaster) {
-    setInterval(() => void this.change(), 300).unref();
+  constructor(private readonly broadcaster: SseBroadcaster) {}
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   /** First the state (`seats`), then each change of it (`seat`). What changes while the state is read is not lost. */
