@@ -156,7 +156,7 @@ const arrowsPointDown = {
 };
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', 'sample/**/public/'] },
+  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', 'sample/**/public/', 'site/.vitepress/cache/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   tseslint.configs.base,
   {
