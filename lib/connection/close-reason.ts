@@ -16,9 +16,9 @@ export type SseCloseCode =
  * @publicApi
  */
 export interface SseCloseReason {
-  /** For code. */
+  /** The kind of end, to compare in code. */
   readonly code: SseCloseCode;
-  /** For people. */
+  /** Text for people. */
   readonly reason: string;
   /** What the source threw, with `source_failed`. */
   readonly error?: unknown;
@@ -36,7 +36,7 @@ const WORDS: Record<SseCloseCode, string> = {
 };
 
 /**
- * A close reason with its standard words, or with better ones.
+ * A close reason with the standard text of its code, or with another text.
  *
  * @internal
  */
@@ -45,7 +45,7 @@ export function closeReason(code: SseCloseCode, reason: string = WORDS[code], er
 }
 
 /**
- * Whether it is what feeds the connection that ends it: then there is nothing left that it could deliver.
+ * Whether the feed itself ends the connection. Then it has nothing left to deliver.
  *
  * @internal
  */
@@ -54,7 +54,7 @@ export function endsByFeed(code: SseCloseCode): boolean {
 }
 
 /**
- * Whether what was still waiting is delivered before the connection ends: not when the peer is gone or has been given up.
+ * Whether what waits is delivered before the connection ends. It is not when the peer is gone or was given up.
  *
  * @internal
  */

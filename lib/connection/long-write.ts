@@ -9,8 +9,8 @@ import type { Writable } from 'node:stream';
 export const PIECE_BYTES = 65_536;
 
 /**
- * A write that is handed to a stream in pieces, the next one when the one before has left: a stream does not tell how far
- * it is within a write, and a client that takes 12 MB slowly would look like a dead one.
+ * A write that is handed to a stream in pieces. Each piece follows when the one before has left. A stream does not tell its
+ * progress within one write. So a client that takes 12 MB slowly would look like a dead one.
  *
  * @internal
  */

@@ -4,9 +4,9 @@ import type { Observer, RefusalCode } from './observer.js';
 import type { SseConnection } from './sse-connection.js';
 
 /**
- * All who listen in one application, as one. Without a listener it is the observer that does nothing.
+ * All listeners of one application, as one observer. Without a listener it does nothing.
  *
- * A listener that throws breaks nothing: the others are told, and that it has failed.
+ * When a listener throws, the others are still told, and `failed()` is told of the error.
  *
  * @internal
  */
@@ -75,7 +75,7 @@ export class Observers implements Observer {
       try {
         listener.failed?.(error);
       } catch {
-        // Whoever is told of failures has nobody to tell of its own.
+        // A listener of failures has failed itself. There is nobody to tell.
       }
     }
   }

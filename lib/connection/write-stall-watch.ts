@@ -8,7 +8,7 @@ interface Progress {
   stalledMs: number;
 }
 
-/** No look has seen it: it may have been added a moment ago. */
+/** No look has seen the connection yet. It may have been added a moment ago. */
 const NOT_LOOKED_AT = -1;
 
 /** How often pending bytes are looked at within a timeout, if once a second is too rare. */

@@ -2,7 +2,7 @@ import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { IS_SOURCE, type Source, type SourceSink } from '../source/source.js';
 import { OutputGate } from './output-gate.js';
 
-/** Who owns a chain: told of what it cannot decide by itself. */
+/** The owner of a chain. It decides what the chain cannot. */
 export interface InterceptorSourceOwner {
   /** Something came out before the handler has answered: an interceptor adds it, or answers by itself. */
   early(): void;

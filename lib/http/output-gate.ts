@@ -6,14 +6,14 @@ const PROBES = 4;
 /** How long, in milliseconds: what a short asynchronous mapping takes. */
 const PROBE_MS = 10;
 
-/** How long one waits for what comes out of interceptors that take their time; then it was filtered out, it seems. */
+/** How long to wait for the output of interceptors that take their time. After that, the value counts as filtered out. */
 const LATE_MS = 50;
 
 const { setTimeout } = globalThis;
 
 /**
- * Where pulled values go into a chain of interceptors, and come out again: the next one goes in when what came out of the
- * last one has been taken by the client.
+ * Lets pulled values into a chain of interceptors one by one. The next value goes in when the client has taken what came out of
+ * the one before.
  *
  * Nobody says which value became which: one may become none (`filter`), several (`mergeMap`), or come out later
  * (`concatMap` with a promise). None and later look the same at first. One that has not come out within a turn counts as
@@ -51,7 +51,7 @@ export class OutputGate {
     this.wake?.();
   }
 
-  /** Nobody takes anything any more. */
+  /** No client takes values any more. */
   release(): void {
     this.room?.resolve();
     this.room = undefined;

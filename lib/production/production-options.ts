@@ -35,7 +35,7 @@ export interface SseBatchOptions {
   merge?: (a: any, b: any) => unknown;
 }
 
-/** What one production decides. */
+/** The options of one production. */
 export interface SseProduceOptions<Channel extends SseChannelRef = string> {
   /**
    * Bytes of events that are kept, with 256 for each beside its text. Whoever comes late reads all of it from its first

@@ -1,16 +1,16 @@
 /** How several values of a source become one event. */
 export interface BatchOptions {
-  /** No event is stored sooner than this after the one before, in milliseconds. */
+  /** The shortest time between two events, in milliseconds. */
   readonly ms: number;
-  /** So many values become one event at most. */
+  /** The most values that become one event. */
   readonly events: number;
-  /** One value for two, or `undefined` when they have to stay apart. */
+  /** Makes one value of two. `undefined`: they stay apart. */
   readonly merge: (a: unknown, b: unknown) => unknown;
 }
 
 /**
- * Merges values that come faster than they are worth an event each. The first one passes at once, and so does each one
- * that comes after a pause.
+ * Merges values that come too fast for an event each. The first one passes at once, and so does each one that comes after a
+ * pause.
  *
  * @internal
  */
@@ -86,7 +86,7 @@ export class ValueBatch<Room> {
   }
 }
 
-/** Joins text; everything else stays apart. */
+/** Joins strings. Other values stay apart. */
 export function mergeText(a: unknown, b: unknown): unknown {
   return typeof a === 'string' && typeof b === 'string' ? a + b : undefined;
 }

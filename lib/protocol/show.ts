@@ -1,13 +1,13 @@
 /**
- * How errors speak of a value. Messages end up in logs, so nothing private may be in them: of an object they show the
- * class and the names of some keys, of a URL no password, and of an event's data no more than its kind.
+ * How error messages show a value. Messages end up in logs, so nothing private may be in them. Of an object they show the
+ * class and the names of some keys, of a URL no password, and of an event's data only its kind.
  */
 
 /** Longest rendering of a value in a message, in UTF-16 code units: one terminal line with room for the sentence. */
 const MAX_SHOWN_LENGTH = 80;
 
 /**
- * An option, a name or an id as an error message shows it: short, on one line, and never a reason for a second error.
+ * An option, a name or an id as an error message shows it: short, and on one line. It never throws.
  *
  * Strings are quoted and cut, and what a URL has before its host or behind its path is left out. Objects show their
  * class and keys, not their values.
@@ -47,7 +47,7 @@ export function kindOf(value: unknown): string {
     case 'string':
       return value === '' ? 'an empty string' : `a string of ${value.length} character${value.length === 1 ? '' : 's'}`;
     case 'number':
-      // These three say what is wrong, and nothing else.
+      // NaN and the two infinities show only what is wrong.
       return Number.isFinite(value) ? 'a number' : String(value);
     case 'bigint':
     case 'boolean':

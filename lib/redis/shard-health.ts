@@ -9,7 +9,7 @@ export class ShardHealth {
   private readonly answeredAt = new Map<string, number>();
   /** Servers whose connection was replaced, and that have not answered since. */
   private readonly suspected = new Set<string>();
-  /** Connections of a cluster that were ready once. What was given to another has not been sent. */
+  /** Connections of a cluster that were ready once. A command on any other connection has not been sent. */
   private readonly wereReady = new WeakMap<SingleClient, boolean>();
 
   answered(address: string): void {
@@ -37,7 +37,7 @@ export class ShardHealth {
     return this.wereReady.get(shard)!;
   }
 
-  /** The client is another one. */
+  /** The client was replaced. */
   forget(): void {
     this.answeredAt.clear();
     this.suspected.clear();

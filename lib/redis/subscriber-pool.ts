@@ -4,7 +4,7 @@ import { hashSlot } from './hash-slot.js';
 import type { SseRedisOptions } from './redis-backplane-options.js';
 import { Subscriber } from './subscriber.js';
 
-/** Who listens to a key. */
+/** A listener of a key. */
 export interface KeyListener {
   message(text: string): void;
   /** Called after every time that the subscription was made, the first and those after a loss. */
@@ -131,15 +131,15 @@ export class SubscriberPool {
     this.subscribers.delete(address);
   }
 
-  /** Looks for homes again, after a while. */
+  /** Looks for servers of the keys again, after a while. */
   private again(): void {
     if (this.retry || this.isClosed) return;
-    // With as much again at random, so that nodes do not come at once.
+    // Plus a random time of the same length, so that the nodes do not come at once.
     const delay = retryDelay(this.attempts++);
     this.retry = setTimeout(
       () => {
         this.retry = undefined;
-        // One key for each server is enough to notice that it is back; one for each slot, that it has moved.
+        // One key of a server is enough to notice that the server is back. One key of a slot is enough to notice that it has moved.
         const probes = new Map([...this.homeless].map((key) => [this.link.cluster ? hashSlot(key) : 0, key]));
         for (const key of [...probes.values()].slice(0, MAX_PROBES)) this.refresh(key);
       },

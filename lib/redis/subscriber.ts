@@ -60,7 +60,7 @@ export class Subscriber {
   private async connect(model: Promise<SingleClient>): Promise<void> {
     const of = await model;
     if (this.isOver) return;
-    // It does not reconnect by itself: only so is it known of every key from when on nothing is missing.
+    // It does not reconnect by itself. So it is known for every key since when nothing is missing.
     const socket = { ...of.options?.socket, connectTimeout: this.timeoutMs, reconnectStrategy: false };
     const client = (this.#client = of.duplicate({ socket }) as SingleClient);
     client.on('error', (error: Error) => this.lose(error));

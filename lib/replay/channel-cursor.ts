@@ -3,7 +3,7 @@ import type { Channel, LateReader } from '../channel/channel.js';
 import type { StorePage } from './store-pages.js';
 
 /**
- * Where a client begins in a channel that its id says nothing about. `'live'`: with what is published from now on.
+ * Where a client begins in a channel that its id does not name. `'live'`: with what is published from now on.
  * `'earliest'`: with the oldest event that is kept. `{ position }`: after the event with this id. `{ time }`: with what was
  * published at this moment or later.
  */
@@ -14,7 +14,7 @@ export type SseFrom =
   /** A `Date`, or milliseconds since 1970. */
   | { readonly time: number | Date };
 
-/** The end of what a reader gets: the number of an entry, and the position of the one before it. */
+/** Where a reader must stop: the number of the first entry that it does not get, and the position of the entry before. */
 export interface ReadLimit {
   readonly number: number;
   readonly position: string | undefined;
@@ -28,23 +28,23 @@ export interface ReadLimit {
 export class ChannelCursor implements LateReader {
   /** The number of the entry to read next. */
   next = 0;
-  /** What the reader has everything up to. */
+  /** The position of the last entry that the reader has. */
   position: string | undefined;
-  /** What is to be announced before anything newer. */
+  /** The gap that must be announced before anything newer. */
   gap: SseGapReason | undefined;
   /** The reader is not in the log: it reads from the store until it is. */
   isRefilling = false;
-  /** What was read from the store, and waits for the reader's turn. */
+  /** A page of the store that waits for the reader's turn. */
   page: StorePage | undefined;
-  /** Where the log ended when the store was asked last, and had no more. */
+  /** The end of the log when the store was asked last and had no more. */
   askedAt: number | undefined;
-  /** Nothing from here on is for this reader: its connection ends when it has all before. */
+  /** The reader gets nothing from here on. Its connection ends when it has all before. */
   limit: ReadLimit | undefined;
   /** The client has nothing of the channel yet, not even a position. */
   isFresh = false;
   /** Only the beginning is missing: the reader goes on where it is, not at the head. */
   private isAtBeginning = false;
-  /** The end that this client has and the store has lost, and the position from which it goes on instead. */
+  /** A position that this client has and the store has lost, and the position from which the client goes on instead. */
   private ahead: { readonly lost: string; readonly at: string | undefined } | undefined;
 
   constructor(
@@ -53,14 +53,14 @@ export class ChannelCursor implements LateReader {
     readonly maxKeptBytes: number,
   ) {}
 
-  /** What stands for the channel in an id. */
+  /** The short form of the channel's name in an id. */
   get hash(): string {
     return this.channel.hash;
   }
 
   /**
-   * What its client is told that it has. When the store has lost the end that the client has, that does not move back until
-   * something newer comes: a node that has not noticed the loss would send the same events again.
+   * The position that the client is told. If the store has lost that position, the client keeps it until something newer comes.
+   * With an older one, a node that has not noticed the loss would send the same events again.
    */
   get told(): string | undefined {
     const { ahead, position } = this;
@@ -77,7 +77,7 @@ export class ChannelCursor implements LateReader {
     return !this.isRefilling && this.next >= this.end;
   }
 
-  /** The number of the entry behind the last one that is for this reader. */
+  /** The number behind the last entry that this reader gets. */
   get end(): number {
     const { next } = this.channel.log;
     return this.limit ? Math.min(this.limit.number, next) : next;
@@ -112,7 +112,7 @@ export class ChannelCursor implements LateReader {
   resumeAt(position: string, retains: boolean): void {
     this.position = position;
     this.isRefilling = !this.findInLog();
-    // What is too old is as good as gone, though the log has yet to drop it. A store knows by itself.
+    // An entry that is too old counts as gone, also while the log still has it. A store checks this by itself.
     if (!this.isRefilling && !retains && this.next < this.channel.log.oldest(performance.now())) this.miss('trimmed');
   }
 
@@ -136,7 +136,7 @@ export class ChannelCursor implements LateReader {
     this.isRefilling = false;
   }
 
-  /** What came before the cursor is gone, and what follows it is not. */
+  /** Events before the cursor are gone. Events behind it are there. */
   missBeginning(): void {
     this.gap = 'trimmed';
     this.isAtBeginning = true;
@@ -156,7 +156,7 @@ export class ChannelCursor implements LateReader {
   }
 
   private startSince(time: number | Date): void {
-    // A clock of milliseconds is up to one behind: rather an event more than one too few.
+    // A clock of milliseconds may be one behind. One event too many is better than one too few.
     const at = performance.now() - (Date.now() - Number(time)) - 1;
     const { log } = this.channel;
     const number = log.firstSince(at);

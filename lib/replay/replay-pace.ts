@@ -9,20 +9,20 @@ const TURN_MS = 0.5;
 /** What all readers whose sockets are full may hold together, in bytes: each writes so much less when they are many. */
 const BLOCKED_BYTES = 16_777_216;
 
-/** At most so much is written before the socket is asked again, in bytes. */
+/** The most that is written before the socket is asked again, in bytes. */
 export const MAX_SLICE_BYTES = 65_536;
 
-/** At least so much, in bytes: smaller writes cost more than they save. */
+/** The least, in bytes: smaller writes cost more than they save. */
 const MIN_SLICE_BYTES = 4_096;
 
-/** Who goes on when it is its turn. */
+/** A reader that waits for its turn. */
 export interface PacedReader {
   proceed(): void;
 }
 
 /**
- * Deals out time and memory to the readers of this node that catch up. However many there are, publishing goes on between
- * their turns, and what they hold together is bounded.
+ * Shares time and memory among the readers of this node that catch up. However many they are, publishing goes on between
+ * their turns, and the memory that they hold together is bounded.
  *
  * @internal
  */
@@ -48,13 +48,13 @@ export class ReplayPace {
     return true;
   }
 
-  /** Lets a reader go on in one of the next turns: those who wait come in order. */
+  /** Lets a reader go on in one of the next turns. Readers that wait come in order. */
   defer(reader: PacedReader): void {
     this.waiting.add(reader);
     if (this.turnEnds === 0) void this.hasTime;
   }
 
-  /** It need not go on any more. */
+  /** The reader waits no more. */
   forget(reader: PacedReader): void {
     this.waiting.delete(reader);
   }

@@ -6,18 +6,18 @@ import { WireText } from '../protocol/wire-text.js';
 import type { Channel, LateReader } from '../channel/channel.js';
 import type { ChannelCursor } from './channel-cursor.js';
 
-/** How the state is made that a client starts from. */
+/** How to make the state that a client starts from. */
 export interface SnapshotPlan {
   readonly load: () => SseEventLike | Promise<SseEventLike>;
-  /** Who may have the same one, beside subscribing to the same channels; `undefined`: nobody. */
+  /** Subscriptions to the same channels with the same key share it; `undefined`: it is not shared. */
   readonly key: string | undefined;
-  /** How long after it was made it is given to others, in milliseconds. */
+  /** How long it is given to others after it was made, in milliseconds. */
   readonly shareForMs: number;
 }
 
 /**
- * One state, and where its readers go on: at the heads of the channels when its making began. What came since follows it,
- * and is kept for those who will have it.
+ * One state, and the place where its readers go on: the heads of the channels at the moment when its making began. Events
+ * since then follow it, and are kept for its readers.
  *
  * @internal
  */
@@ -36,18 +36,18 @@ export class SnapshotLoad {
     return this.begun.has(channel);
   }
 
-  /** Where in the channel whoever has this state goes on. */
+  /** The number in the channel's log at which readers of this state go on. */
   nextIn(channel: Channel): number {
     return this.begun.get(channel)?.next ?? channel.log.next;
   }
 
-  /** Whether all that came since its making began is there for another reader. */
+  /** Whether the logs still have all events since its making began, for another reader. */
   get isWhole(): boolean {
     for (const [channel, { next }] of this.begun) if (next < channel.log.first) return false;
     return true;
   }
 
-  /** The state as an event with that id: encoded once for all who are at the same place. */
+  /** The state as an event with that id. It is encoded once for all readers at the same place. */
   encode(state: SseEventInit, id: string, serialize: SseSerialize): WireText {
     if (this.encoded?.id !== id || this.encoded.serialize !== serialize) {
       const text = id === '' ? encodeEvent(state, { serialize }) : encodeEventWithId(state, id, serialize);
@@ -56,14 +56,14 @@ export class SnapshotLoad {
     return this.encoded.text;
   }
 
-  /** Nobody else will have it. */
+  /** No other reader will get it. */
   release(): void {
     for (const [channel, reader] of this.begun) channel.letGo(reader);
   }
 }
 
 /**
- * The states that are being made, or were made just now, for those who may have the same one.
+ * The states that are being made, or were made just now, for readers that may share them.
  *
  * @internal
  */
@@ -72,17 +72,17 @@ export class SnapshotLoads {
   private readonly timers = new Set<NodeJS.Timeout>();
 
   /**
-   * One that a reader with these cursors can have, if there is any.
+   * A state that fits a reader with these cursors, if there is one.
    *
-   * @param kept those of them that stay where they are
+   * @param kept the cursors that stay where they are
    */
   find(plan: SnapshotPlan, cursors: readonly ChannelCursor[], kept = cursors): SnapshotLoad | undefined {
     if (plan.key === undefined) return undefined;
     const load = this.shared.get(keyOf(plan, cursors));
     if (!load?.isWhole) return undefined;
-    // A state older than what its client has seen already would take that back.
+    // A state that is older than what its client has seen would undo that.
     const canHave = ({ channel, next, isFresh }: ChannelCursor) => isFresh || next <= load.nextIn(channel);
-    // A channel that was forgotten and made anew meanwhile is another one.
+    // A channel may have been forgotten and made again. That is another channel.
     return cursors.every(({ channel }) => load.covers(channel)) && kept.every(canHave) ? load : undefined;
   }
 

@@ -3,11 +3,11 @@ import type { Channel, ChannelWatcher } from '../channel/channel.js';
 import type { ReadLimit } from './channel-cursor.js';
 import { queueMicrotask } from '../protocol/event-loop.js';
 
-/** What is asked of the store at a time, in entries and bytes: only the positions are looked at. */
+/** The size of one read, in entries and bytes. Only the positions are used. */
 const PAGE_ENTRIES = 100;
 const PAGE_BYTES = 262_144;
 
-/** Channels that are asked for at once: when all connections end, publishing must not wait behind them. */
+/** How many channels are asked for at once. When all connections end, publishing must not wait behind them. */
 const READS_AT_ONCE = 64;
 
 /**
@@ -17,7 +17,7 @@ const READS_AT_ONCE = 64;
  * @internal
  */
 export class StoreHeads {
-  /** What was asked in this turn: connections that end together ask once for each channel. */
+  /** The questions of this turn. Connections that end together ask once for each channel. */
   private readonly asked = new Map<Channel, Promise<ReadLimit>>();
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -39,10 +39,10 @@ export class StoreHeads {
     const { log, name } = channel;
     for (let after = log.head; ;) {
       const page = await this.read(name, after, deadline);
-      // The store is away, or never done: what this node knows is all there is.
+      // The store is away, or does not come to an end. Then the events that this node knows count.
       if (!page || performance.now() >= deadline) return headOf(channel);
       if (page.gap !== undefined) {
-        // What follows is known to the store alone, and on its way.
+        // The rest is known to the store only. It is on its way to this node.
         if (!(await hasMoved(channel, () => log.head !== after, deadline))) return headOf(channel);
         after = log.head;
         continue;
@@ -81,7 +81,7 @@ function headOf({ log }: Channel): ReadLimit {
 async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<ReadLimit> {
   const { log } = channel;
   if (position === undefined) return headOf(channel);
-  // What the log has dropped again, or lost, it has had.
+  // The log has had an entry, also if it has dropped or lost it since.
   const before = log.next;
   const isThere = () => log.cursorAfter(position) !== undefined || log.first > before;
   await hasMoved(channel, isThere, deadline);

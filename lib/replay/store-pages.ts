@@ -8,19 +8,19 @@ import type { StoreReader, StoppableReader } from './store-reader.js';
 import type { ReplayPace } from './replay-pace.js';
 import { storedFrame } from '../channel/stored-event.js';
 
-/** Entries asked of the backplane at a time. */
+/** How many entries are read from the backplane at a time. */
 const PAGE_ENTRIES = 250;
 
-/** Pages that are read at once: enough to keep the store busy, few enough to leave it to those who publish. */
+/** How many pages are read at once. It keeps the store busy, and leaves time for those who publish. */
 const READS_AT_ONCE = 4;
 
-/** Pages are kept for readers that are about to ask for the same: bytes of all of them, and milliseconds. */
+/** Pages are kept for readers that will soon ask for the same: bytes of all of them, and milliseconds. */
 const KEPT_BYTES = 8_388_608;
 const KEPT_MS = 2_000;
 
 /** What follows a position in the store. */
 export interface StorePage extends LogSlice {
-  /** The position that it follows; `undefined`: it is the oldest. */
+  /** The position before the page; `undefined` for the oldest page. */
   readonly after: string | undefined;
   readonly entries: readonly { readonly position: string; readonly frame: Frame }[];
   /** The position before the first entry, as far as the store knows it. */
@@ -32,14 +32,14 @@ export interface StorePage extends LogSlice {
 
 interface Reading {
   readonly page: Promise<StorePage | undefined>;
-  /** Who waits for it. When the last one leaves, nobody need read on. */
+  /** The readers that wait for it. When the last one leaves, reading stops. */
   readonly streams: Set<StoppableReader>;
   readonly asking: { isStopped: boolean };
 }
 
 /**
- * Pages of the store, for all readers of this node that catch up. Those who are at the same place share one read and its
- * bytes, and few pages are read at once.
+ * Pages of the store, for all readers of this node that catch up. Readers at the same place share one read and its bytes. Few
+ * pages are read at once.
  *
  * @internal
  */
@@ -57,7 +57,7 @@ export class StorePages {
     private readonly pace: ReplayPace,
   ) {}
 
-  /** The page behind `after`, if it was just read for another. */
+  /** The page behind `after`, if it was just read for another reader. */
   find(channel: string, after: string | undefined): StorePage | undefined {
     const entry = this.kept.get(keyOf(channel, after));
     return entry && entry.until > performance.now() ? entry.page : undefined;
@@ -88,7 +88,7 @@ export class StorePages {
     }
   }
 
-  /** It was stopped: nothing need be read for it. */
+  /** The stream was stopped. Nothing must be read for it. */
   leave(stream: StoppableReader): void {
     for (const { streams, asking } of this.readings.values()) {
       if (!streams.delete(stream) || streams.size > 0) continue;
@@ -116,7 +116,7 @@ export class StorePages {
       const found = await this.reader.read(asking, channel, after, PAGE_ENTRIES, this.pace.sliceBytes);
       if (!found) return undefined;
       const page = pageOf(after, found);
-      // The oldest page is another one as soon as a new life begins: who comes then must not read the life before.
+      // When a new life begins, another page is the oldest. A reader that comes then must not get the life before.
       if (page.events > 0 && after !== undefined) this.keep(key, page);
       return page;
     } finally {
@@ -137,7 +137,7 @@ export class StorePages {
     this.timer ??= setTimeout(() => this.sweep(), KEPT_MS).unref();
   }
 
-  /** Lets go of what nobody asked for lately. */
+  /** Forgets pages that no reader asked for lately. */
   private sweep(): void {
     const now = performance.now();
     for (const [key, { until }] of this.kept) if (until <= now) this.drop(key);

@@ -2,18 +2,18 @@ import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { retryDelay } from '../protocol/retry-delay.js';
 import { isUnavailable, type BackplaneState } from './backplane-state.js';
 
-/** How many go on when one has got its answer: twice as many each time, and never all at once. */
+/** How many readers go on when one has got its answer: twice as many each time, and never all at once. */
 const WAKES = 2;
 
-/** Who reads. */
+/** A stream that reads. */
 export interface StoppableReader {
-  /** Nothing is to be read for it any more. */
+  /** Nothing must be read for it any more. */
   readonly isStopped: boolean;
 }
 
 /**
- * Reads from the store for the streams of this node, and waits while it is away: a stream stays open meanwhile, with its
- * pings, and goes on where it was. However many wait, one asks on behalf of all.
+ * Reads from the store for the streams of this node, and waits while the store is away. Meanwhile a stream stays open, with its
+ * pings. Then it goes on where it was. However many streams wait, one asks for all.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ export class StoreReader {
   /**
    * What follows `after`, however long that takes.
    *
-   * @param stream who asks
+   * @param stream the stream that asks
    * @returns `undefined` when it was stopped meanwhile
    */
   async read(
@@ -45,7 +45,7 @@ export class StoreReader {
 
   /** The same for any other question to the store. */
   async ask<T>(stream: StoppableReader, question: () => Promise<T>): Promise<T | undefined> {
-    // Whoever comes while others wait need not find out for itself.
+    // While others wait, a new stream need not ask: it waits with them.
     let mustWait = this.waiting.size > 0;
     for (;;) {
       if (mustWait && (stream.isStopped || !(await this.wait(stream)))) return undefined;
@@ -57,7 +57,7 @@ export class StoreReader {
         return answer;
       } catch (error) {
         if (!isUnavailable(error)) {
-          // Its own affair; the others may have more luck.
+          // Only this question failed. The others may be answered.
           this.wake(WAKES);
           throw error;
         }
@@ -68,7 +68,7 @@ export class StoreReader {
     }
   }
 
-  /** It was stopped: it need not wait. */
+  /** The stream was stopped. It need not wait. */
   leave(stream: StoppableReader): void {
     const settle = this.waiting.get(stream);
     this.waiting.delete(stream);
@@ -92,7 +92,7 @@ export class StoreReader {
     });
   }
 
-  /** As long as somebody waits, one asks now and then. */
+  /** As long as streams wait, one of them asks now and then. */
   private askLater(): void {
     if (this.timer) return;
     const delay = retryDelay(this.failures);
