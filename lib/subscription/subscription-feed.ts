@@ -63,7 +63,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     private readonly end: StreamEnd,
   ) {
     const cursors = plan.names.map((name) => this.cursorFor(name, plan.fromOf(name)));
-    this.output = new SubscriptionOutput(connection, replay.pace, plan.filter, cursors, plan.gapEvent);
+    this.output = new SubscriptionOutput(connection, replay.pace, plan, cursors);
     this.catchUp = new CatchUp(cursors, this, connection, replay, plan.snapshot, this.output);
   }
 
@@ -251,7 +251,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   }
 
   private goLive(): void {
-    if (this.plan.filter || this.hasOwnIds) return;
+    if (this.output.hasOwnEvents || this.hasOwnIds) return;
     this.connection.commit();
     if (!this.connection.isWritable || this.isStopped) return;
     const group = this.channels.groupOf(this.cursors.map(({ channel }) => channel));

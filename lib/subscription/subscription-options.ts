@@ -11,6 +11,7 @@ import { eventFactory, type SseGapEventFactory } from '../protocol/client-events
 import { SseError } from '../protocol/sse-error.js';
 import type { SseChannelRef, SseEventOf, SseStoredEventOf } from '../channel/define-channel.js';
 import type { SseFrom } from '../replay/channel-cursor.js';
+import type { SseEventLike } from '../protocol/sse-event-like.js';
 import { MAX_CHANNELS } from '../channel/position-vector.js';
 import type { SnapshotPlan } from '../replay/snapshot-loads.js';
 
@@ -18,6 +19,7 @@ const SUBSCRIBE_OPTION_NAMES: OptionNames<SseSubscribeOptions> = {
   from: true,
   snapshot: true,
   filter: true,
+  map: true,
   gapEvent: true,
   onSubscribe: true,
   onUnsubscribe: true,
@@ -71,6 +73,12 @@ export interface SseSubscribeOptions<Channel extends SseChannelRef = string> {
    * out still move the client's position.
    */
   filter?: (event: SseStoredEventOf<Channel>) => boolean;
+  /**
+   * Makes the event that this client gets of a stored one: its envelope in another protocol, for example. It is asked about each
+   * event after `filter`, also about the error event of a production, and not about gaps, snapshots and comments. The new event
+   * brings no id: the client's position stays what it is. When it throws, the stream fails.
+   */
+  map?: (event: SseStoredEventOf<Channel>) => SseEventLike;
   /**
    * Called for each connection that starts to get events. What it returns is not used, and its promise is not awaited. When it
    * throws or its promise rejects, the stream fails.

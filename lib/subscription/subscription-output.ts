@@ -1,5 +1,5 @@
 import type { SseGapReason } from '../protocol/gap-reason.js';
-import { gapEventOf, type SseGapEventFactory } from '../protocol/client-events.js';
+import { gapEventOf } from '../protocol/client-events.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
@@ -9,7 +9,7 @@ import type { ChannelCursor } from '../replay/channel-cursor.js';
 import type { ReplayPace } from '../replay/replay-pace.js';
 import type { SnapshotLoad } from '../replay/snapshot-loads.js';
 import type { StorePage } from '../replay/store-pages.js';
-import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
+import type { SubscriptionPlan } from './subscription-options.js';
 
 /** How many events a filter sees between two looks at the clock. */
 const FILTERED_AT_ONCE = 32;
@@ -29,17 +29,16 @@ export class SubscriptionOutput {
   constructor(
     private readonly connection: Connection,
     private readonly pace: ReplayPace,
-    private readonly filter: ((event: SseStoredEvent) => boolean) | undefined,
+    private readonly plan: Pick<SubscriptionPlan, 'filter' | 'map' | 'gapEvent'>,
     private cursors: readonly ChannelCursor[],
-    private readonly gapEvent: SseGapEventFactory | undefined,
   ) {
-    this.encoder = new SubscriptionEncoder(cursors, filter);
+    this.encoder = this.encoderFor(cursors);
   }
 
   /** From now on ids are made of the positions of these cursors. */
   use(cursors: readonly ChannelCursor[]): void {
     this.cursors = cursors;
-    this.encoder = new SubscriptionEncoder(cursors, this.filter);
+    this.encoder = this.encoderFor(cursors);
   }
 
   /** Sends the next events of the log, as many as may be written at once. */
@@ -59,7 +58,7 @@ export class SubscriptionOutput {
       const frame = log.frameAt(number);
       left -= frame.byteLength;
       text += this.encoder.encode(cursor, frame, log.positionAt(number));
-      if (this.filter && (number + 1 - from) % FILTERED_AT_ONCE === 0 && !pace.hasTime) left = 0;
+      if (this.hasOwnEvents && (number + 1 - from) % FILTERED_AT_ONCE === 0 && !pace.hasTime) left = 0;
     }
     cursor.moveTo(number);
     this.eventsRead += number - from;
@@ -116,15 +115,15 @@ export class SubscriptionOutput {
    */
   tellGaps(missing: ReadonlyMap<SseGapReason, readonly ChannelCursor[]>): void {
     const { connection, encoder } = this;
-    const { serialize, gapEvent } = connection.options;
+    const gapEvent = this.plan.gapEvent ?? connection.options.gapEvent;
     let text = '';
     let events = 0;
     for (const [reason, cursors] of missing) {
       const channels = cursors.map(({ channel }) => channel.name);
       connection.observer.gap(connection, channels, reason);
-      const event = gapEventOf(this.gapEvent ?? gapEvent, { channels, reason });
+      const event = gapEventOf(gapEvent, { channels, reason });
       if (!event) continue;
-      text += encoder.encodeOwn(event, serialize);
+      text += encoder.encodeOwn(event);
       events++;
     }
     if (events > 0) connection.writeOwn(text, events);
@@ -140,7 +139,17 @@ export class SubscriptionOutput {
 
   /** Whether this reader writes the same bytes as others. */
   private get isShared(): boolean {
-    return this.cursors.length === 1 && !this.filter;
+    return this.cursors.length === 1 && !this.hasOwnEvents;
+  }
+
+  /** What a filter leaves out, and what is mapped, is this reader's alone. */
+  get hasOwnEvents(): boolean {
+    return this.plan.filter !== undefined || this.plan.map !== undefined;
+  }
+
+  private encoderFor(cursors: readonly ChannelCursor[]): SubscriptionEncoder {
+    const { plan, connection } = this;
+    return new SubscriptionEncoder(cursors, plan.filter, plan.map, connection.options.serialize);
   }
 
   private write(slice: LogSlice): void {

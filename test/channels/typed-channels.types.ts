@@ -59,6 +59,10 @@ void broadcaster.subscribe('free', {
 void broadcaster.produce(orders, [], { errorEvent: () => ({ type: 'cancelled', data: { id: '1' } }) });
 void broadcaster.produce('free', [], { errorEvent: (error, isText) => (isText ? null : { data: { error } }) });
 
+// What a client gets of an event may be anything: it is of the client's protocol.
+void broadcaster.subscribe(orders, { map: ({ id, type, data }) => ({ data: { jsonrpc: '2.0', id, type, data } }) });
+void broadcaster.subscribe(orders, { map: ({ type, data }) => (type === 'created' ? data : type) });
+
 // Hooks may return anything, and be asynchronous: what `Set.add()` returns is no mistake.
 const online = new Set<string>();
 void broadcaster.subscribe(orders, {
@@ -102,5 +106,9 @@ void broadcaster.subscribe(orders, { gapEvent: () => ({ type: 'gap', data: {} })
 void broadcaster.subscribe(orders, { gapEvent: ({ reason }) => (reason === 'lost' ? null : null) });
 // @ts-expect-error a failure that is no event of the channel
 void broadcaster.produce(orders, [], { errorEvent: () => ({ type: 'error', data: {} }) });
+// @ts-expect-error a type that the channel does not have
+void broadcaster.subscribe(orders, { map: ({ type }) => (type === 'deleted' ? '' : type) });
+// @ts-expect-error what is made later cannot be sent in order
+void broadcaster.subscribe(orders, { map: async ({ data }) => Promise.resolve(data) });
 // @ts-expect-error no channel
 void broadcaster.subscribe([orders, 7]);

@@ -18,9 +18,15 @@ export class ChatDto {
   readonly stream?: boolean;
   readonly messages!: readonly object[];
 }
+export class JsonRpcRequest {
+  readonly id!: number | string;
+  readonly method!: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- it depends on the method
+  readonly params!: any;
+}
 export class Llm {
   declare readonly stream: (prompt: string | PromptDto, signal?: AbortSignal) => AsyncIterable<{ data: object }>;
-  declare readonly tokens: (messages: readonly object[]) => AsyncIterable<{ data: object }>;
+  declare readonly tokens: (messages: readonly object[], signal?: AbortSignal) => AsyncIterable<string>;
   declare readonly complete: (messages: readonly object[]) => Promise<object>;
 }
 export class ConfigService {
