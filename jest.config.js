@@ -11,6 +11,7 @@ const part = process.env.TEST_PART ?? 'all';
 /** What takes minutes: load, leaks, faults, clusters, browsers. As regular expressions, below the root. */
 const longSpecs = [
   'test/browser/',
+  'test/clients/(a2a|ag-ui|ai-sdk)\\.',
   'test/contract/backplanes\\.',
   'test/channels/(cut|delivery|heap|load|membership|slow-clients)\\.',
   'test/e2e/(pipelining|retention)\\.',
