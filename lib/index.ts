@@ -50,6 +50,7 @@ export { SseEvent, type SseEventFields, type SseEventInit } from './protocol/sse
 export { decodeEvents, type SseReadable } from './source/decode-events.js';
 export { SseQueue, type SseQueueOptions } from './source/sse-queue.js';
 export { SseStream } from './source/sse-stream.js';
+export type { SseReauthorizeOptions, SseRightsOptions } from './rights/rights-options.js';
 export { SseModule } from './sse.module.js';
 export type { SseModuleAsyncOptions, SseModuleOptions, SseOptionsFactory } from './sse.options.js';
 export type { SseHistogram } from './observability/histogram.js';

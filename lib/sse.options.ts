@@ -19,13 +19,14 @@ import { HOOK_NAMES, resolveHooks, type SseStreamHooks } from './observability/h
 import { resolveOpenTelemetry, type SseOpenTelemetryOptions } from './observability/open-telemetry-options.js';
 import { invalidOption, knownOptions, type OptionNames } from './protocol/check-option.js';
 import { defaultGapEvent } from './protocol/client-events.js';
+import { RIGHTS_OPTION_NAMES, type SseRightsOptions } from './rights/rights-options.js';
 
 /**
  * The options of `SseModule.forRoot()`. All are optional; durations are in milliseconds, `false` disables.
  *
  * @publicApi
  */
-export interface SseModuleOptions extends SseStreamOptions, SseChannelOptions, SseStreamHooks {
+export interface SseModuleOptions extends SseStreamOptions, SseRightsOptions, SseChannelOptions, SseStreamHooks {
   /** Whether every module can inject the providers of this one. @default true */
   isGlobal?: boolean;
   shutdown?: Partial<SseShutdownOptions>;
@@ -71,6 +72,7 @@ export interface ResolvedOptions {
 const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
   ...STREAM_OPTION_NAMES,
   ...CHANNEL_OPTION_NAMES,
+  ...RIGHTS_OPTION_NAMES,
   ...HOOK_NAMES,
   isGlobal: true,
   shutdown: true,

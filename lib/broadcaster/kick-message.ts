@@ -1,5 +1,5 @@
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
-import { invalidOption, objectOption } from '../protocol/check-option.js';
+import { integerOption, invalidOption, MAX_TIMER_MS, objectOption } from '../protocol/check-option.js';
 import { encodeEvent } from '../protocol/encoder.js';
 import { checkTags, type SseTags } from './tags.js';
 
@@ -8,6 +8,7 @@ export interface KickMessage {
   readonly tags: SseTags;
   readonly reason?: string | undefined;
   readonly event?: SseBackplaneEvent | undefined;
+  readonly blockForMs?: number | undefined;
 }
 
 /**
@@ -17,10 +18,20 @@ export interface KickMessage {
  * @internal
  */
 export function parseKick(body: unknown): KickMessage {
-  const { tags, reason, event } = objectOption('kick', body as Partial<Record<keyof KickMessage, unknown>>);
+  const { tags, reason, event, blockForMs } = objectOption('kick', body as Partial<Record<keyof KickMessage, unknown>>);
   checkTags('kick.tags', tags);
   if (reason !== undefined && typeof reason !== 'string') throw invalidOption('kick.reason', reason, 'a string');
-  return { tags, reason, event: event === undefined ? undefined : parseEvent(event) };
+  return {
+    tags,
+    reason,
+    event: event === undefined ? undefined : parseEvent(event),
+    blockForMs: checkBlock('kick.blockForMs', blockForMs),
+  };
+}
+
+/** @throws {SseError} `SSE_INVALID_OPTION` */
+export function checkBlock(name: string, blockForMs: unknown): number | undefined {
+  return blockForMs === undefined ? undefined : integerOption(name, blockForMs, 1, MAX_TIMER_MS);
 }
 
 function parseEvent(event: unknown): SseBackplaneEvent {

@@ -4,10 +4,12 @@ import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import { knownOptions, type OptionNames } from '../protocol/check-option.js';
+import { invalidOption, knownOptions, type OptionNames } from '../protocol/check-option.js';
 import { encodeInit, type SseSerialize } from '../protocol/encoder.js';
+import { SseError } from '../protocol/sse-error.js';
 import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
-import { parseKick, type KickMessage } from './kick-message.js';
+import { checkBlock, parseKick, type KickMessage } from './kick-message.js';
+import { Blocks } from './blocks.js';
 import { OpeningKicks } from './opening-kicks.js';
 import { checkTags, hasTags, type SseTags } from './tags.js';
 import { toStored } from '../channel/stored-event.js';
@@ -22,9 +24,16 @@ export interface SseDisconnectOptions {
    * @default none
    */
   event?: SseEventLike;
+  /**
+   * Who has the tags is kept out for so long, in milliseconds, on every node that runs now: a stream that would open meanwhile is
+   * answered 403. Only with tags.
+   *
+   * @default they may come back at once
+   */
+  blockForMs?: number;
 }
 
-const DISCONNECT_OPTION_NAMES: OptionNames<SseDisconnectOptions> = { reason: true, event: true };
+const DISCONNECT_OPTION_NAMES: OptionNames<SseDisconnectOptions> = { reason: true, event: true, blockForMs: true };
 
 /**
  * Ends connections of this node, and by tags those of all nodes.
@@ -36,6 +45,7 @@ const DISCONNECT_OPTION_NAMES: OptionNames<SseDisconnectOptions> = { reason: tru
  */
 export class Kicks {
   private readonly remembered: OpeningKicks;
+  private readonly blocks = new Blocks();
 
   constructor(
     private readonly registry: ConnectionRegistry,
@@ -44,9 +54,12 @@ export class Kicks {
     private readonly report: (error: unknown) => void,
   ) {
     this.remembered = new OpeningKicks(registry, report);
+    registry.onOpening = (connection) => this.opening(connection);
     signals.on('kick', (body, ageMs) => {
       const message = parseKick(body);
-      this.kick(hasTags(message.tags), message, Date.now() - ageMs);
+      // The block counts from when it was said.
+      const blockForMs = message.blockForMs === undefined ? undefined : message.blockForMs - ageMs;
+      this.kick(hasTags(message.tags), { ...message, blockForMs }, Date.now() - ageMs);
     });
   }
 
@@ -58,19 +71,32 @@ export class Kicks {
     which: ((connection: SseConnection) => boolean) | SseTags,
     options: string | SseDisconnectOptions = {},
   ): number {
-    const { reason, event } =
+    const { reason, event, blockForMs }: SseDisconnectOptions =
       typeof options === 'string' ? { reason: options } : knownOptions('', options, DISCONNECT_OPTION_NAMES);
     const stored = event === undefined ? undefined : toStored(toEventInit(event), this.serialize);
-    if (typeof which === 'function') return this.kick(which, { reason, event: stored });
+    checkBlock('blockForMs', blockForMs);
+    if (typeof which === 'function') {
+      if (blockForMs === undefined) return this.kick(which, { reason, event: stored });
+      throw invalidOption('blockForMs', blockForMs, 'nothing beside a predicate; use tags');
+    }
     checkTags('disconnect', which, 'a predicate, or tags such as { userId }');
-    this.signals.send('kick', { tags: which, reason, event: stored }).catch(this.report);
-    return this.kick(hasTags(which), { reason, event: stored });
+    this.signals.send('kick', { tags: which, reason, event: stored, blockForMs }).catch(this.report);
+    return this.kick(hasTags(which), { reason, event: stored, blockForMs });
+  }
+
+  private opening(connection: Connection): void {
+    if (!this.blocks.has(connection)) return;
+    const error = new SseError(
+      'SSE_FORBIDDEN',
+      'The client was disconnected with blockForMs, and has come back too early.',
+    );
+    connection.end(closeReason('unauthorized', 'disconnect() keeps the client out', error));
   }
 
   /** @param before connections that arrived after that time are not meant, in milliseconds since the epoch */
   private kick(
     isMeant: (connection: SseConnection) => boolean,
-    { reason, event }: Omit<KickMessage, 'tags'>,
+    { reason, event, blockForMs }: Omit<KickMessage, 'tags'>,
     before = Infinity,
   ): number {
     const why = closeReason('kicked', reason);
@@ -78,6 +104,7 @@ export class Kicks {
     const end = (connection: Connection) => connection.end(why, lastText);
     const applies = (connection: Connection) => connection.arrivedAt <= before && isMeant(connection);
     this.remembered.add(applies, end);
+    if (blockForMs !== undefined) this.blocks.add(isMeant, blockForMs);
     let count = 0;
     for (const connection of [...this.registry.all]) {
       if (connection.state !== 'open' || connection.isEnding || !applies(connection)) continue;

@@ -88,8 +88,8 @@ export class Memberships {
     this.remember(membership);
     const feeds = [...this.registry.all].map(({ feed }) => feed).filter((feed) => feed instanceof SubscriptionFeed);
     const concerned = feeds.filter((feed) => concerns(membership, feed));
-    await Promise.all(concerned.map((feed) => changeOne(feed, membership)));
-    return concerned.length;
+    const changed = await Promise.all(concerned.map((feed) => changeOne(feed, membership)));
+    return changed.filter((isChanged) => isChanged).length;
   }
 
   private remember(membership: Membership): void {
@@ -112,6 +112,9 @@ function concerns({ tags, before }: Membership, { connection }: SubscriptionFeed
   return connection.arrivedAt <= before && hasTags(tags)(connection);
 }
 
-function changeOne(feed: SubscriptionFeed, { channel, from }: Membership): Promise<void> {
-  return from === undefined ? feed.leave(channel) : feed.join(channel, from);
+/** @returns whether it was allowed to */
+async function changeOne(feed: SubscriptionFeed, { channel, from }: Membership): Promise<boolean> {
+  if (from !== undefined) return await feed.join(channel, from);
+  await feed.leave(channel);
+  return true;
 }

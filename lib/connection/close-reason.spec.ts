@@ -31,6 +31,7 @@ describe('isGraceful', () => {
     ['client_left', false],
     ['write_timeout', false],
     ['slow_client', false],
+    ['unauthorized', false],
   ])('for %s is %s', (code, graceful) => {
     expect(isGraceful(code)).toBe(graceful);
   });

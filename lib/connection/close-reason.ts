@@ -7,6 +7,7 @@ export type SseCloseCode =
   | 'write_timeout'
   | 'slow_client'
   | 'lifetime_over'
+  | 'unauthorized'
   | 'kicked';
 
 /**
@@ -32,6 +33,7 @@ const WORDS: Record<SseCloseCode, string> = {
   write_timeout: 'the client took no bytes for writeTimeoutMs',
   slow_client: 'the client was slower than its events, and its buffer was full',
   lifetime_over: 'the connection reached the end of its lifetime',
+  unauthorized: 'the right to read has ended',
   kicked: 'the application closed the connection',
 };
 
@@ -54,7 +56,7 @@ export function endsByFeed(code: SseCloseCode): boolean {
 }
 
 /**
- * Whether what waits is delivered before the connection ends. It is not when the peer is gone or was given up.
+ * Whether what waits is delivered before the connection ends. It is not when the peer is gone, was given up, or may not read any more.
  *
  * @internal
  */
@@ -69,6 +71,7 @@ export function isGraceful(code: SseCloseCode): boolean {
     case 'client_left':
     case 'write_timeout':
     case 'slow_client':
+    case 'unauthorized':
       return false;
   }
 }

@@ -17,6 +17,7 @@ import {
 import type { Encoding } from '../protocol/encoding.js';
 import { lineEndingEncoding, type LineEnding } from '../protocol/line-ending.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
+import type { SseRequest } from './sse-connection.js';
 import type { SseEventLike, SseValuesAs } from '../protocol/sse-event-like.js';
 
 /** Names what an event is about; of events with the same key only the newest is kept. `undefined`: always kept. */
@@ -69,8 +70,13 @@ export interface ConnectionOptions extends ClientEvents {
   readonly writeTimeoutMs: number | false;
   readonly buffer: SseBufferOptions;
   readonly ping: SsePingOptions | false;
+  readonly maxLifetimeMs: number | false;
+  readonly authorize: SseAuthorize | undefined;
   readonly as: SseValuesAs;
 }
+
+/** Whether the client of a request may read a channel. */
+export type SseAuthorize = (channel: string, request: SseRequest) => boolean | Promise<boolean>;
 
 /** The same as users give it: what is left out is taken from what it overrides. */
 export interface SseConnectionOptions extends SseClientEventOptions {
@@ -85,6 +91,20 @@ export interface SseConnectionOptions extends SseClientEventOptions {
   buffer?: Partial<SseBufferOptions>;
   /** `false`: no pings. */
   ping?: Partial<SsePingOptions> | false;
+  /**
+   * A stream ends cleanly after so long, in milliseconds, or up to a fifth earlier: then clients that came together do not come
+   * back together, and they spread over your nodes again. Its client resumes where it was. `false`: never.
+   *
+   * @default false
+   */
+  maxLifetimeMs?: number | false;
+  /**
+   * Whether a client may read a channel. It is asked for each channel of a subscription, and for each that joins later. Only `true` says
+   * so: otherwise the request is answered 403, and a channel that joins later is left out.
+   *
+   * @default every channel that a handler subscribes to
+   */
+  authorize?(this: void, channel: string, request: SseRequest): boolean | Promise<boolean>;
   /**
    * What the values of a source are. `'event'`: an object is an event, and must have no other keys than an event has.
    * `'data'`: every value is data, also one with a `type` or an `id` of its own, such as a chunk of an SDK or a row of a table.
@@ -103,6 +123,8 @@ export const CONNECTION_DEFAULTS: ConnectionOptions = Object.freeze({
   writeTimeoutMs: 30_000,
   buffer: Object.freeze({ maxBytes: 1_048_576, overflow: 'disconnect' }),
   ping: Object.freeze({ intervalMs: 15_000, event: undefined }),
+  maxLifetimeMs: false,
+  authorize: undefined,
   as: 'event',
   // Of an error it shows nothing: what may be shown, only the Nest edge knows.
   errorEvent: () => null,
@@ -117,6 +139,8 @@ export const CONNECTION_OPTION_NAMES: OptionNames<SseConnectionOptions> = {
   writeTimeoutMs: true,
   buffer: true,
   ping: true,
+  maxLifetimeMs: true,
+  authorize: true,
   as: true,
   errorEvent: true,
   gapEvent: true,
@@ -133,7 +157,7 @@ const LINE_ENDINGS = ['\n', '\r\n', '\r'] as const;
  * @internal
  */
 export function resolveConnectionOptions(base: ConnectionOptions, overrides: SseConnectionOptions): ConnectionOptions {
-  const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping, as } = overrides;
+  const { lineEnding, serialize, retryMs, writeTimeoutMs, buffer, ping, maxLifetimeMs, authorize, as } = overrides;
   return {
     ...resolveClientEvents(base, overrides),
     encoding:
@@ -146,6 +170,11 @@ export function resolveConnectionOptions(base: ConnectionOptions, overrides: Sse
         : integerOptionOrFalse('writeTimeoutMs', writeTimeoutMs, 1, MAX_TIMER_MS),
     buffer: buffer === undefined ? base.buffer : resolveBuffer(base.buffer, buffer),
     ping: ping === undefined ? base.ping : resolvePing(base.ping, ping),
+    maxLifetimeMs:
+      maxLifetimeMs === undefined
+        ? base.maxLifetimeMs
+        : integerOptionOrFalse('maxLifetimeMs', maxLifetimeMs, 1, MAX_TIMER_MS),
+    authorize: authorize === undefined ? base.authorize : functionOption('authorize', authorize),
     as: as === undefined ? base.as : oneOf('as', as, ['event', 'data'] as const),
   };
 }

@@ -4,6 +4,7 @@ import type { Connection, ConnectionHost } from './connection.js';
 import { Draining } from './draining.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { Http2Sessions } from './http2-sessions.js';
+import { LifetimeWatch } from './lifetime-watch.js';
 import type { Observer } from './observer.js';
 import { Observers } from './observers.js';
 import type { Outgoing } from './outgoing.js';
@@ -22,6 +23,9 @@ export class ConnectionRegistry implements ConnectionHost {
   /** The number of the connection that arrived last. */
   last = 0;
 
+  /** Told of each connection that is about to send its headers: it may end the connection, and nothing is sent then. */
+  onOpening: ((connection: Connection) => void) | undefined;
+
   /** Told of each connection that sends its headers: it may end the connection. */
   onCommit: ((connection: Connection) => void) | undefined;
 
@@ -30,6 +34,7 @@ export class ConnectionRegistry implements ConnectionHost {
 
   private readonly turns = new TurnCounter();
   private readonly unflushed = new EndOfTurn<Outgoing>((outgoing, error) => this.broken(outgoing, error));
+  private readonly lifetimes = new LifetimeWatch((error) => this.observer.failed(error));
   private readonly stalls = new WriteStallWatch((outgoing, reason) => this.endSafely(outgoing, reason));
   /** Events that were dropped for connections that are over. */
   private droppedBefore = 0;
@@ -59,6 +64,7 @@ export class ConnectionRegistry implements ConnectionHost {
     const { code } = reason;
     this.all.delete(connection);
     this.stalls.delete(connection);
+    this.lifetimes.delete(connection);
     this.closedBy.set(code, (this.closedBy.get(code) ?? 0) + 1);
     this.droppedBefore += connection.eventsDropped;
     if (connection.openedAt === undefined) this.observer.refused(connection.route, code);
@@ -78,9 +84,18 @@ export class ConnectionRegistry implements ConnectionHost {
     this.stalls.add(outgoing);
   }
 
+  watchLifetime(connection: Connection): void {
+    this.lifetimes.add(connection);
+  }
+
   opened(connection: Connection): void {
     this.openedTotal++;
+    this.lifetimes.add(connection);
     this.observer.opened(connection);
+  }
+
+  opening(connection: Connection): void {
+    this.tell(this.onOpening, connection);
   }
 
   committed(connection: Connection): void {

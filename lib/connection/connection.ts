@@ -5,6 +5,7 @@ import { toEventInit, type SseEventLike } from '../protocol/sse-event-like.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 import { closeReason, endsByFeed, isGraceful, type SseCloseReason } from './close-reason.js';
 import type { ConnectionOptions } from './connection-options.js';
+import { Deadline } from './deadline.js';
 import type { Feed } from './feed.js';
 import type { Observer } from './observer.js';
 import type { Opening } from './opening.js';
@@ -18,16 +19,23 @@ import type { Writer } from './writer.js';
  * @internal
  */
 export interface ConnectionHost extends OutgoingHost {
+  /** Ends the connection in time, if it has a deadline or a lifetime. */
+  watchLifetime(connection: Connection): void;
   /** Takes a new connection into the registry, until `remove()`. @returns its number */
   add(connection: Connection): number;
   remove(connection: Connection, reason: SseCloseReason): void;
   /** The id of a connection, made only when somebody asks. */
   idOf(number: number): string;
+  /** The headers are about to be sent: last chance to end the connection without them. */
+  opening(connection: Connection): void;
   /** The headers were sent. */
   opened(connection: Connection): void;
   /** All that an opening says of itself is written: from here on the connection may be ended. */
   committed(connection: Connection): void;
 }
+
+/** What an `unauthorized` event says, in the shape of Nest's errors. */
+const UNAUTHORIZED = JSON.stringify({ message: 'Unauthorized', statusCode: 401 });
 
 /** How a connection ends that has yet to deliver something. */
 interface Ending {
@@ -179,7 +187,9 @@ export class Connection extends Outgoing {
   /** Sends the headers, unless they are sent or nothing may be sent any more. */
   commit(): void {
     const { opening } = this;
-    if (this.state !== 'opening' || !opening) return;
+    if (this.state !== 'opening' || !opening || this.isExpired()) return;
+    this.host.opening(this);
+    if (this.state !== 'opening') return;
     const writer = opening.commit();
     this.state = 'open';
     if (writer instanceof Promise) {
@@ -203,6 +213,19 @@ export class Connection extends Outgoing {
     this.abort?.abort(reason);
   }
 
+  /** Ends the connection at `time`, in milliseconds since the epoch. Nothing that was accepted leaves later than that. */
+  expireAt(time: number): void {
+    if (this.state === 'closed') return;
+    this.deadline = new Deadline(time);
+    this.host.watchLifetime(this);
+  }
+
+  expire(): void {
+    // What is said of it is written later.
+    this.deadline = undefined;
+    this.end(closeReason('unauthorized'));
+  }
+
   /** What is still written when the connection ends in an orderly way: the shutdown's farewell. */
   sayLast(text: string): void {
     this.farewell = text;
@@ -219,7 +242,8 @@ export class Connection extends Outgoing {
     if (this.state === 'closed') return;
     const graceful = isGraceful(reason.code);
     if (this.state === 'closing') {
-      if (!graceful) this.finish(reason, true);
+      // Not for a deadline: the kernel had all of it before.
+      if (!graceful && !this.mayBeTold(reason)) this.finish(reason, true);
       return;
     }
     const { ending } = this;
@@ -264,6 +288,7 @@ export class Connection extends Outgoing {
 
   protected admits(): boolean {
     if (this.state === 'opening') this.commit();
+    else if (this.isExpired()) return false;
     return this.state === 'open';
   }
 
@@ -341,8 +366,9 @@ export class Connection extends Outgoing {
     if (before === 'opening' || (opening && (!graceful || reason.code === 'source_failed'))) {
       this.finish(told, false);
       opening?.abandon(told);
-    } else if (graceful && !isCut) {
-      if (lastText !== undefined) this.write(lastText);
+    } else if ((graceful || this.mayBeTold(told)) && !isCut) {
+      const last = lastText ?? this.lastWordsOf(told);
+      if (last !== undefined) this.write(last);
       // Not an empty text: as a chunk that is the end of the body.
       if (this.farewell) this.write(this.farewell);
       this.releaseWaiter();
@@ -351,6 +377,18 @@ export class Connection extends Outgoing {
     } else {
       this.finish(told, true);
     }
+  }
+
+  /**
+   * Whether a client that may read no more is told so. Not one whose socket still has older bytes: they would leave too.
+   */
+  private mayBeTold({ code }: SseCloseReason): boolean {
+    return code === 'unauthorized' && this.dropUnsent();
+  }
+
+  private lastWordsOf({ code }: SseCloseReason): string | undefined {
+    if (code !== 'unauthorized') return undefined;
+    return encodeInit({ type: 'unauthorized', data: this.isText ? 'Unauthorized' : UNAUTHORIZED });
   }
 
   private finish(reason: SseCloseReason, destroy: boolean): void {

@@ -2,6 +2,7 @@ import type { SseEventInit } from '../protocol/sse-event.js';
 import type { WireText } from '../protocol/wire-text.js';
 import { closeReason, type SseCloseReason } from './close-reason.js';
 import type { ConnectionOptions } from './connection-options.js';
+import type { Deadline } from './deadline.js';
 import type { Observer } from './observer.js';
 import { Outbox } from './outbox.js';
 import { SseConnection } from './sse-connection.js';
@@ -59,6 +60,8 @@ export abstract class Outgoing extends SseConnection {
   protected hasEvent = false;
   /** For how long nothing was handed to the socket, in milliseconds, as the looks of the ping service have counted it. */
   silentMs = 0;
+  /** When its client may read no more. Each write looks at it: no byte leaves later. */
+  deadline: Deadline | undefined;
   /** Whether the write-stall watch looks after this connection. */
   watched = false;
 
@@ -145,7 +148,7 @@ export abstract class Outgoing extends SseConnection {
    */
   writeShared(shared: WireText, events: number): void {
     const { writer } = this;
-    if (!writer || this.state !== 'open') return;
+    if (!writer || this.state !== 'open' || this.isExpired()) return;
     if (this.batched > 0) this.flush();
     this.hasEvent = true;
     let result: WriteResult;
@@ -173,6 +176,7 @@ export abstract class Outgoing extends SseConnection {
 
   /** Hands over the events of this turn. Called by the host at the end of the turn. */
   flush(): void {
+    if (this.isExpired()) return;
     const { writer, batch, batched } = this;
     if (!writer) return;
     if (batched > 0) {
@@ -189,6 +193,9 @@ export abstract class Outgoing extends SseConnection {
 
   /** The first reason stands. */
   abstract end(reason: SseCloseReason, lastText?: string): void;
+
+  /** Ends the connection because its client may read no more: nothing that waits is sent. */
+  abstract expire(): void;
 
   /** Whether events are taken; the first one commits the headers. */
   protected abstract admits(): boolean;
@@ -228,6 +235,25 @@ export abstract class Outgoing extends SseConnection {
       return this.host.broken(this, error);
     }
     this.watchPending(writer);
+  }
+
+  /** @returns whether the deadline has passed; the connection is ended then */
+  protected isExpired(): boolean {
+    if (!this.deadline?.isOver) return false;
+    this.expire();
+    return true;
+  }
+
+  /**
+   * Drops everything that was not handed to the socket.
+   *
+   * @returns whether the kernel has taken all that was
+   */
+  protected dropUnsent(): boolean {
+    this.outbox = undefined;
+    this.batch = '';
+    this.batched = 0;
+    return this.isWritable && this.pendingBytes === 0;
   }
 
   /** Lets go of all that waits, and cuts the client off if it is to be destroyed. */
@@ -305,7 +331,7 @@ export abstract class Outgoing extends SseConnection {
   private drain(): void {
     this.drained = undefined;
     const { writer, outbox } = this;
-    if (!writer || this.state === 'closed') return;
+    if (!writer || this.state === 'closed' || this.isExpired()) return;
     while (outbox && !outbox.isEmpty && this.writer && this.isWritable) {
       const { text, events } = outbox.take(SLICE_BYTES);
       this.put(writer, text, events);

@@ -17,6 +17,7 @@ interface HijackableReply {
     readonly routeOptions?: { readonly url?: string };
   };
   statusCode: number;
+  header(name: string, value: string): unknown;
   getHeaders(): Record<string, number | string | string[] | undefined>;
   hijack(): unknown;
 }
@@ -96,6 +97,20 @@ export class PlatformReply {
   /** Whether somebody else has answered in full. */
   get isEnded(): boolean {
     return this.res.writableEnded;
+  }
+
+  /** Sets a header of whatever the answer will be. */
+  setHeader(name: string, value: string): void {
+    if (this.reply) this.reply.header(name, value);
+    else this.res.setHeader(name, value);
+  }
+
+  /** Says that the answer, whatever it will be, depends on a header of the request. RFC 9110 §12.5.5 */
+  addVary(name: string): void {
+    const vary = (this.response as { getHeader(name: string): string | string[] | undefined }).getHeader('vary');
+    const names = [vary ?? []].flat().join(', ');
+    if (names === '*' || names.toLowerCase().split(/, */).includes(name.toLowerCase())) return;
+    this.setHeader('Vary', names === '' ? name : `${names}, ${name}`);
   }
 
   /**

@@ -10,6 +10,13 @@ import {
 import { invalidOption, invalidSecret, objectOption, oneOf, type OptionNames } from '../protocol/check-option.js';
 import { DEFAULT_HEADERS, mergeHeaders, type SseHeaders } from '../protocol/headers.js';
 import { show } from '../protocol/show.js';
+import {
+  resolveRights,
+  RIGHTS_DEFAULTS,
+  RIGHTS_OPTION_NAMES,
+  type RightsOptions,
+  type SseRightsOptions,
+} from '../rights/rights-options.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
 
 /** What can be set for the module, for a route and for one answer. */
@@ -25,7 +32,7 @@ export interface SseStreamOptions extends SseConnectionOptions {
 }
 
 /** What a route can set: the second argument of `@Sse()`. */
-export interface SseRouteOptions extends SseStreamOptions {
+export interface SseRouteOptions extends SseStreamOptions, SseRightsOptions {
   /** @default RequestMethod.GET */
   method?: RequestMethod;
   /**
@@ -53,6 +60,7 @@ export interface StreamOptions extends ConnectionOptions {
   readonly responseHeaders: { readonly http1: ResponseHeaders; readonly http2: ResponseHeaders };
   readonly commit: 'immediately' | 'firstEvent';
   readonly done: string | undefined;
+  readonly rights: RightsOptions;
 }
 
 /** @internal */
@@ -64,6 +72,7 @@ export const STREAM_OPTION_NAMES: OptionNames<SseStreamOptions> = {
 /** @internal */
 export const ROUTE_OPTION_NAMES: OptionNames<SseRouteOptions> = {
   ...STREAM_OPTION_NAMES,
+  ...RIGHTS_OPTION_NAMES,
   method: true,
   commit: true,
   done: true,
@@ -76,6 +85,7 @@ export const STREAM_DEFAULTS: StreamOptions = Object.freeze({
   errorEvent: safeErrorEvent,
   commit: 'immediately',
   done: undefined,
+  rights: RIGHTS_DEFAULTS,
 });
 
 /**
@@ -93,6 +103,7 @@ export function resolveStreamOptions(base: StreamOptions, overrides: SseRouteOpt
     ...(headers === undefined ? undefined : headerOptions({ ...base.headers, ...checkHeaders(headers) })),
     commit: commit === undefined ? base.commit : oneOf('commit', commit, ['immediately', 'firstEvent']),
     done: done === undefined ? base.done : done,
+    rights: resolveRights(base.rights, overrides),
   });
 }
 

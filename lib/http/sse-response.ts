@@ -2,9 +2,10 @@ import type { SseCloseReason } from '../connection/close-reason.js';
 import { isInstance } from '../protocol/brand.js';
 import { knownOptions, type OptionNames } from '../protocol/check-option.js';
 import { STREAM_OPTION_NAMES, type SseRouteOptions } from './route-options.js';
+import type { SseRightsOptions } from '../rights/rights-options.js';
 
 /** The options of one answer. */
-export interface SseResponseOptions extends Omit<SseRouteOptions, 'method'> {
+export interface SseResponseOptions extends Omit<SseRouteOptions, 'method' | keyof SseRightsOptions> {
   /** The status of the answer. A browser's `EventSource` takes nothing but 200. @default 200 */
   status?: number;
   /** Called once, when the stream has ended, with the reason. */

@@ -13,11 +13,13 @@ import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
 import type { Admission } from './admission.js';
 import { answerOf, type Answer } from './handler-answer.js';
+import { toHttpError } from './http-error.js';
 import { NO_HEADERS, type PlatformReply } from './platform-reply.js';
 import { isGone, watchClose } from './node-messages.js';
 import { releaseSource } from './release-source.js';
 import type { Handler, MaybeTaken, TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
+import type { RouteRights } from './route-rights.js';
 import { type SseJsonAnswer, SseResponse } from './sse-response.js';
 import { setImmediate } from '../protocol/event-loop.js';
 
@@ -27,6 +29,7 @@ export interface StreamRoute {
   readonly report: (error: unknown) => void;
   readonly end: StreamEnd;
   readonly admission: Admission;
+  readonly rights: RouteRights;
 }
 
 /** Keeps, for each response, how far its request is. */
@@ -70,6 +73,16 @@ export class StreamRequest implements Opening, TakenRequest {
     return state === 'closing' || state === 'closed';
   }
 
+  /** Looks whether the client may read at all. */
+  checkRights(): void {
+    if (this.isOver) return;
+    try {
+      this.route.rights.begin(this.connection, this.reply);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
   run(handler: Handler, call: () => unknown): unknown {
     // A handler that calls another decorated method, with the same response.
     if (this.handler && this.handler !== handler) return call();
@@ -94,10 +107,11 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   abandon(ending: SseCloseReason): void {
-    const { code, reason, error } = ending;
+    const { code } = ending;
     const { reply } = this;
     if (this.isSettled) return;
-    if (code === 'source_failed' && !reply.isEnded) return this.settle(error ?? new Error(reason));
+    const isFailure = code === 'source_failed' || code === 'unauthorized';
+    if (isFailure && !reply.isEnded) return this.settle(toHttpError(ending));
     // By somebody else, the handler perhaps: what he has said is on its way, and the rest of it is his affair.
     if (reply.isSent) return this.settle();
     // It completed without having anything to send: there is nothing to come back for.

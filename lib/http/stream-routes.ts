@@ -4,10 +4,13 @@ import { InterceptedRequest } from './intercepted-request.js';
 import { NEST_METADATA } from './internals.js';
 import type { RawResponse } from './node-messages.js';
 import { turnInPipeline } from './pipelining.js';
+import { Reauthorizer } from '../rights/reauthorizer.js';
+import type { Reauthorize, RightsOptions } from '../rights/rights-options.js';
 import { PlatformReply, type Platform } from './platform-reply.js';
 import type { MaybeTaken } from './request-state.js';
 import type { InterceptedRequestAcceptor } from './stream.interceptor.js';
 import { resolveStreamOptions, type SseRouteOptions, type StreamOptions } from './route-options.js';
+import { RouteRights } from './route-rights.js';
 import { StreamRequest, streamEnd, type RequestMarks, type StreamRoute } from './stream-request.js';
 
 /** Where the options of a route are kept, on its handler. */
@@ -29,6 +32,7 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
    * costs 5 µs on Express, where each has a hidden class of its own.
    */
   private readonly requests = new WeakMap<object, MaybeTaken | Promise<MaybeTaken>>();
+  private readonly reauthorizers = new Map<Reauthorize, Reauthorizer>();
 
   constructor(
     private readonly registry: ConnectionRegistry,
@@ -78,6 +82,7 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
     this.requests.set(response, request);
     const refusal = this.admission.onArrival(request.connection);
     if (refusal) request.connection.end(refusal);
+    else request.checkRights();
     return request;
   }
 
@@ -109,6 +114,18 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
     if (!own || Reflect.hasMetadata(NEST_METADATA.redirect, handler)) return null;
     const options = resolveStreamOptions(this.options, own);
     const report = (error: unknown) => this.registry.observer.failed(error);
-    return { options, report, end: streamEnd(options, report), admission: this.admission };
+    const rights = new RouteRights(options.rights, this.reauthorizerOf(options.rights));
+    return { options, report, end: streamEnd(options, report), admission: this.admission, rights };
+  }
+
+  /** One for all routes that have their options from the module: a user is asked for once. */
+  private reauthorizerOf({ reauthorize }: RightsOptions): Reauthorizer | undefined {
+    if (!reauthorize) return undefined;
+    let reauthorizer = this.reauthorizers.get(reauthorize);
+    if (!reauthorizer) {
+      reauthorizer = new Reauthorizer(reauthorize, (error) => this.registry.observer.failed(error));
+      this.reauthorizers.set(reauthorize, reauthorizer);
+    }
+    return reauthorizer;
   }
 }

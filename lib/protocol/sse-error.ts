@@ -27,6 +27,8 @@ export const SSE_ERROR_CODES = [
   'SSE_NOT_CONFIGURED',
   'SSE_UNSUPPORTED',
   'SSE_CONFIGURED_TWICE',
+  // Who may not read.
+  'SSE_FORBIDDEN',
   // What came too late or twice.
   'SSE_ALREADY_STARTED',
   'SSE_CLOSED',
@@ -61,6 +63,7 @@ export const SSE_ERROR_CODES = [
  * | `SSE_NOT_CONFIGURED` | `@Sse()` without `SseModule` |
  * | `SSE_CONFIGURED_TWICE` | two `SseModule.forRoot()` in one application |
  * | `SSE_UNSUPPORTED` | a version of Nest, Fastify or Node whose insides are not as expected; a signal of another node that cannot be read |
+ * | `SSE_FORBIDDEN` | a client may not read a channel: `authorize` did not say yes, or `disconnect()` keeps the client out |
  * | `SSE_ALREADY_STARTED` | a source that can be read once was used twice |
  * | `SSE_CLOSED` | the queue, connection or broadcaster is closed |
  * | `SSE_PRODUCER_RUNNING` | the channel has a producer already |

@@ -1,7 +1,8 @@
 import { FEED, type SharedSource } from '../connection/shared-source.js';
 import type { Connection } from '../connection/connection.js';
-import type { StreamEnd } from '../connection/stream-end.js';
+import { endWithFailure, type StreamEnd } from '../connection/stream-end.js';
 import { knownOptions } from '../protocol/check-option.js';
+import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelSet } from '../channel/channel-set.js';
@@ -13,6 +14,7 @@ import {
   type SseJoinOptions,
   type SubscriptionPlan,
 } from './subscription-options.js';
+import { firstForbidden } from './may-read.js';
 import { SubscriptionFeed } from './subscription-feed.js';
 
 /**
@@ -69,6 +71,27 @@ export class SseSubscription implements SharedSource {
 
   /** @internal */
   [FEED](connection: Connection, end: StreamEnd): Promise<void> | undefined {
+    return connection.options.authorize ? this.feedIfAllowed(connection, end) : this.feed(connection, end);
+  }
+
+  private async feedIfAllowed(connection: Connection, end: StreamEnd): Promise<void> {
+    try {
+      let names: readonly string[];
+      // A channel may join meanwhile.
+      do {
+        names = this.plan.names;
+        const forbidden = await firstForbidden(connection, names);
+        if (forbidden !== undefined) {
+          throw new SseError('SSE_FORBIDDEN', `authorize() did not say yes to the channel ${show(forbidden)}.`);
+        }
+      } while (names !== this.plan.names);
+      await this.feed(connection, end);
+    } catch (error) {
+      endWithFailure(connection, error, end);
+    }
+  }
+
+  private feed(connection: Connection, end: StreamEnd): Promise<void> | undefined {
     this.set.checkRoom(this.plan.names);
     const feed = new SubscriptionFeed(connection, this.set, this.replay, this.plan, end);
     if (this.feeds.length >= this.pruneAt) this.pruneAt = 2 * Math.max(4, this.open.length);

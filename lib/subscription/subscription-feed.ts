@@ -14,6 +14,7 @@ import type { PacedReader } from '../replay/replay-pace.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import { tellSubscribed, tellUnsubscribed } from './subscription-hooks.js';
 import { checkChannelCount, type SubscriptionPlan } from './subscription-options.js';
+import { firstForbidden } from './may-read.js';
 import { SubscriptionOutput } from './subscription-output.js';
 import { nextTick } from '../protocol/event-loop.js';
 
@@ -167,17 +168,30 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
   }
 
   /**
-   * @returns a promise that resolves when the client is told of it: what is published from then on reaches it
+   * @returns a promise that resolves when the client is told of it: what is published from then on reaches it. `false`: it may not read
+   *   the channel
    * @throws {SseError} as a rejection, `SSE_INVALID_CHANNEL` when they are too many
    */
-  async join(name: string, from: SseFrom): Promise<void> {
+  async join(name: string, from: SseFrom): Promise<boolean> {
+    if (this.connection.options.authorize && (await this.isForbidden(name))) return false;
     const isThere = this.cursors.some(({ channel }) => channel.name === name);
     const isComing = this.changes?.isComing(name);
     const isGoing = this.changes?.isGoing(name);
-    if (this.isStopped || isComing || (isThere && !isGoing)) return;
+    if (this.isStopped || isComing || (isThere && !isGoing)) return true;
     checkChannelCount(this.cursors.length + (this.changes?.size ?? 0) + 1);
     const cursor = this.cursorFor(name, from);
     await new Promise<void>((done) => this.change((changes) => changes.join(cursor, done)));
+    return true;
+  }
+
+  private async isForbidden(name: string): Promise<boolean> {
+    try {
+      return (await firstForbidden(this.connection, [name])) !== undefined;
+    } catch (error) {
+      // Nobody has said yes.
+      this.end.report(error);
+      return true;
+    }
   }
 
   /** @returns when the client is told of it */

@@ -92,6 +92,16 @@ const graceful: [code: SseCloseCode, path: string, (scene: Scene) => number[] | 
   ['source_completed', '/completed', all, /^data: \[DONE\]\n\n$/],
   ['source_failed', '/failed', all, /^event: error\ndata: .*\n\n$/],
   ['kicked', '/open', (scene) => ending(scene, sendMany(scene), 'kicked'), /^$/],
+  [
+    'unauthorized',
+    '/open',
+    async (scene) => {
+      // Only who has been sent everything is told: what waits must not leave any more.
+      await until(() => scene.connection.pendingBytes === 0);
+      return ending(scene, [], 'unauthorized');
+    },
+    /^event: unauthorized\ndata: .*\n\n$/,
+  ],
   ['lifetime_over', '/open', (scene) => ending(scene, sendMany(scene), 'lifetime_over'), /^$/],
   ['server_closing', '/open', (scene) => ending(scene, sendMany(scene), 'server_closing'), /^retry: \d+\n\n$/],
   ['kicked', '/queued', async (scene) => ending(scene, await fillQueue(scene), 'kicked'), /^$/],
@@ -120,6 +130,14 @@ const cut: [code: SseCloseCode, path: string, act: (scene: Scene, peer: Peer) =>
         subject.next(numbered(number));
         await new Promise((resolve) => setImmediate(resolve));
       }
+    },
+  ],
+  [
+    'unauthorized',
+    '/dead',
+    (scene) => {
+      sendMany(scene);
+      scene.connection.close({ code: 'unauthorized' });
     },
   ],
   ['write_timeout', '/dead', sendMany],

@@ -47,6 +47,7 @@ const CASES: Case[] = [
   ['SseRouteOptions', '', 'commit', (options) => Sse('path', options)],
   ['its buffer', 'buffer', 'overflow', (buffer) => Sse('path', { buffer })],
   ['its ping', 'ping', 'event', (ping) => Sse('path', { ping })],
+  ['SseReauthorizeOptions', 'reauthorize', 'everyMs', (reauthorize) => Sse('path', { reauthorize })],
   ['SseResponseOptions', '', 'status', (options) => new SseResponse([], options)],
   ['SsePublishOptions', '', 'key', (options) => broadcaster.publish('a', 'one', options)],
   ['SseSubscribeOptions', '', 'snapshot', (options) => broadcaster.subscribe('a', options)],
@@ -70,6 +71,7 @@ const PARTS = [
   'SseClientEventOptions',
   'SseStreamOptions',
   'SseConnectionOptions',
+  'SseRightsOptions',
   'SseChannelOptions',
   'SseStreamHooks',
 ];

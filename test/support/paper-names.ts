@@ -7,6 +7,11 @@ export class User {
   readonly id!: string;
   readonly tenant!: string;
 }
+/** What a guard of the reader's has made of a request. */
+export interface AuthRequest {
+  readonly user: User & { readonly exp: number };
+}
+export declare const sessions: { isValid(userId: string | undefined): Promise<boolean> };
 export class Order {
   readonly id!: string;
   readonly total!: number;
