@@ -37,9 +37,16 @@ const children = [
   fork(node, { env: { ...env, PORT: `${second}` } }),
   spawn('nginx', ['-p', folder, '-c', 'nginx.conf'], { env, stdio: 'inherit' }),
 ];
-for (const child of children) child.on('error', ({ message }) => console.error(message));
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => children.forEach((child) => child.kill('SIGTERM')));
+const stop = () => children.forEach((child) => child.kill('SIGTERM'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+for (const child of children) {
+  // It is not installed, for example.
+  child.on('error', ({ message }) => {
+    console.error(message);
+    stop();
+  });
 }
+// Nodes may come and go. Without Redis or nginx there is nothing to see.
+for (const child of [children.at(0), children.at(-1)]) child?.once('exit', stop);
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 console.log(`nginx: http://localhost:${port}. The nodes: ${first} and ${second}. Redis: ${redis}`);

@@ -34,7 +34,7 @@ export class Sample {
   async start(): Promise<void> {
     // Another process may take the port in the meantime. Then the sample exits, and another port is asked for.
     for (let attempt = 0; ; attempt++) {
-      this.port = await freePort();
+      this.port = await freePorts();
       this.program = new Program('/usr/bin/env', [
         `PORT=${this.port}`,
         'NO_COLOR=1',
@@ -105,6 +105,15 @@ export async function leaveAfter(program: Program, text: string | RegExp): Promi
 /** The values behind `data: ` in a stream, one for each line. */
 export function datasOf(stream: string): string[] {
   return Array.from(stream.matchAll(/^data: (.*)$/gm), ([, data]) => data!);
+}
+
+/** The first of four ports in a row on which nobody listens: a sample of several servers takes the next ones, too. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    const others = await Promise.all([1, 2, 3].map((offset) => isListening(port + offset)));
+    if (!others.includes(true)) return port;
+  }
 }
 
 async function isListening(port: number): Promise<boolean> {
