@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { jest } from '@jest/globals';
 import { Chat } from '@ai-sdk/react';
 import { HttpException, Logger } from '@nestjs/common';
-import { DefaultChatTransport, type UIMessage } from 'ai';
+import { convertToModelMessages, DefaultChatTransport, type UIMessage } from 'ai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../support/chromium.js';
 import { describeWith } from '../support/external.js';
@@ -28,6 +28,15 @@ describeNodes('the AI SDK', code, (nodes) => {
     const chat = begin();
     await chat.sendMessage({ text: 'Hi' });
     expect([chat.status, answersOf(chat)]).toEqual(['ready', [TEXT]]);
+  });
+
+  it('makes of its messages what models take', async () => {
+    const chat = begin();
+    await chat.sendMessage({ text: 'Hi' });
+    expect(await convertToModelMessages(chat.messages)).toMatchObject([
+      { role: 'user', content: [{ type: 'text', text: 'Hi' }] },
+      { role: 'assistant', content: [{ type: 'text', text: TEXT }] },
+    ]);
   });
 
   it('has an answer once and whole when it resumes it after its end', async () => {

@@ -4,10 +4,22 @@ import { HttpException, Logger } from '@nestjs/common';
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { open } from '../support/client.js';
-import { platforms } from '../support/platforms.js';
-import { AnsweringNodes, cutsOf, describeNodes, isBeginning, TEXT, WORDS } from './apps/answering-nodes.js';
+import { run } from '../support/paper-app.js';
+import { platforms, type Platform } from '../support/platforms.js';
+import { AnsweringNodes, cutsOf, describeNodes, isBeginning, TEXT, WORDS, type Model } from './apps/answering-nodes.js';
 
 const page = ['class OpenAiController', 'OpenAiController'] as const;
+
+/** Nodes of one spec, stopped however it ends. */
+const started: AnsweringNodes[] = [];
+async function begin(platform?: Platform): Promise<AnsweringNodes> {
+  const nodes = await AnsweringNodes.start(...page, { platform });
+  started.push(nodes);
+  return nodes;
+}
+afterEach(async () => {
+  for (const nodes of started.splice(0)) await nodes.stop();
+});
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 
 const clientOf = ({ url }: { url: string }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -96,7 +108,7 @@ describe.each(platforms.filter(({ http2 }) => !http2))(
     });
 
     it('end without a finish_reason when the server is restarted, and nothing is thrown', async () => {
-      const restarted = await AnsweringNodes.start(...page, { platform });
+      const restarted = await begin(platform);
       restarted.model.hold();
       restarted.model.say(2);
       let stopped: Promise<void> | undefined;
@@ -112,7 +124,7 @@ describe.each(platforms.filter(({ http2 }) => !http2))(
 
 // SDKs of models end their streams without a word when they are aborted. `done` would say that this was all.
 it('a restart of the server is no [DONE]', async () => {
-  const nodes = await AnsweringNodes.start(...page);
+  const nodes = await begin();
   nodes.model.hold();
   nodes.model.say(2);
   const body = { model: 'ours', messages, stream: true };
@@ -121,7 +133,26 @@ it('a restart of the server is no [DONE]', async () => {
   const stopped = nodes.nodes[0]!.app.close();
   expect(await client.rest()).toEqual([]);
   await stopped;
-  await nodes.front.stop();
+});
+
+it('is a model of docs/LLM.md, whose answer is whole or fails', async () => {
+  const nodes = await begin();
+  Object.assign(process.env, { OPENAI_BASE_URL: `${nodes.url}/v1`, OPENAI_API_KEY: 'none' });
+  const { Llm } = run('docs/LLM.md', 'class Llm ', { openai: { default: OpenAI } }) as { Llm: new () => Model };
+  const llm = new Llm();
+  for (const name of ['OPENAI_BASE_URL', 'OPENAI_API_KEY']) delete process.env[name];
+  const words: string[] = [];
+  for await (const word of llm.tokens(messages)) words.push(word);
+  expect(words).toEqual(WORDS);
+
+  nodes.model.hold();
+  nodes.model.say(2);
+  const aborter = new AbortController();
+  const read = async () => {
+    for await (const word of llm.tokens(messages, aborter.signal)) if (word === WORDS[1]) aborter.abort();
+  };
+  await expect(read()).rejects.toThrow('The model left in the middle of its answer');
+  await nodes.model.facts.until('released');
 });
 
 describeNodes('responses of the openai package', page, (nodes) => {
