@@ -58,7 +58,8 @@ export class StoreHeads {
     else this.running++;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
+      // The sockets that wait keep the process alive, not this.
+      timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now())).unref();
     });
     try {
       return await Promise.race([this.backplane.read(name, after, PAGE_ENTRIES, PAGE_BYTES), late]);
@@ -99,7 +100,7 @@ function hasMoved(channel: Channel, fact: () => boolean, deadline: number): Prom
       resolve(isTrue);
     };
     const watcher: ChannelWatcher = { moved: () => fact() && settle(true) };
-    const timer = setTimeout(() => settle(fact()), Math.max(0, deadline - performance.now()));
+    const timer = setTimeout(() => settle(fact()), Math.max(0, deadline - performance.now())).unref();
     channel.watch(watcher);
   });
 }

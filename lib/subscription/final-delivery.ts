@@ -39,7 +39,7 @@ export class FinalDelivery {
   /** @returns whether the client has everything: `false` when the time is over */
   wait(): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), this.begunAt + DELIVER_WITHIN_MS - performance.now());
+      const timer = setTimeout(() => resolve(false), this.begunAt + DELIVER_WITHIN_MS - performance.now()).unref();
       this.settle = (isWhole) => {
         clearTimeout(timer);
         resolve(isWhole);
