@@ -44,6 +44,7 @@ const CASES: Case[] = [
     (more) => resolveOptions(ruleWith({ slowClient: latest(more) })),
   ],
   ['SseProductionsOptions', 'productions', 'deadlineMs', (productions) => resolveOptions({ productions })],
+  ['SseOpenTelemetryOptions', 'openTelemetry', 'tracer', (openTelemetry) => resolveOptions({ openTelemetry })],
   ['SseRouteOptions', '', 'commit', (options) => Sse('path', options)],
   ['its buffer', 'buffer', 'overflow', (buffer) => Sse('path', { buffer })],
   ['its ping', 'ping', 'event', (ping) => Sse('path', { ping })],
