@@ -42,6 +42,7 @@ const layers = {
   '': { folders: [...ground, ...values, ...engine, ...edge], modules: [...anyBuiltin, ...nest] },
   following: { folders: [...ground, 'backplane'], modules: pureBuiltins },
   redis: { folders: [...ground, 'backplane', 'following'], modules: [...anyBuiltin, /^redis$/] },
+  testing: { folders: [...ground, ...values, ...engine, ''], modules: [...anyBuiltin, ...nest] },
   'backplane-testing': { folders: [...ground, 'backplane'], modules: anyBuiltin },
 };
 
@@ -162,7 +163,7 @@ export default defineConfig(
   tseslint.configs.base,
   {
     files: ['**/*.ts'],
-    ignores: ['test/package/consumer/**'],
+    ignores: ['test/package/{consumer,users}/**'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -55,7 +55,7 @@ const swcTransform = { '^.+\\.ts$': ['@swc/jest', swc] };
 const sourceNames = {
   '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'],
   '^nestjs-event-stream$': '<rootDir>/lib/index.ts',
-  '^nestjs-event-stream/(backplane|backplane-testing|redis)$': '<rootDir>/lib/$1/index.ts',
+  '^nestjs-event-stream/(backplane|backplane-testing|redis|testing)$': '<rootDir>/lib/$1/index.ts',
 };
 
 // Also for the imports inside Nest 11's own packages: a stray one would find Nest 12 at the root.
@@ -98,11 +98,11 @@ export default {
         '<rootDir>/lib/**/*.spec.ts',
         '<rootDir>/test/{unit,e2e,channels,conformance,contract,following,redis,hardening,browser,clients,samples,package}/**/*.spec.ts',
       ],
-      // tarball.spec.ts needs a build and the registry: `npm run test:package`.
+      // These need a build and the registry: `npm run test:package`.
       testPathIgnorePatterns: [
         '/node_modules/',
         '\\.cjs\\.spec\\.ts$',
-        '<rootDir>/test/package/tarball\\.spec\\.ts$',
+        '<rootDir>/test/package/(tarball|users)\\.spec\\.ts$',
         ...otherPart(longSpecs),
       ],
     },

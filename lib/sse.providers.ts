@@ -2,7 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseBackplane } from './backplane/backplane.js';
 import { MemoryBackplane } from './backplane/memory-backplane.js';
-import { SseBroadcaster } from './broadcaster/sse-broadcaster.js';
+import { SseBroadcaster, type BroadcasterOptions } from './broadcaster/sse-broadcaster.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { Observers } from './connection/observers.js';
 import { SseConnections } from './connection/sse-connections.js';
@@ -21,7 +21,8 @@ import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './s
 /** The options as the user gave them. Registered, so that a module of the package's other build is counted too. */
 export const MODULE_OPTIONS = Symbol.for('nestjs-event-stream.module-options');
 
-const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
+/** @internal */
+export const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
 
 /** Everything that an application has one of, made here and nowhere else. */
 export const PROVIDERS: Provider[] = [
@@ -70,19 +71,8 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: SseBroadcaster,
-    useFactory: (
-      registry: ConnectionRegistry,
-      { stream, channels, productions }: ResolvedOptions,
-      backplane: SseBackplane,
-    ) =>
-      new SseBroadcaster(registry, backplane, {
-        channels,
-        productions,
-        serialize: stream.serialize,
-        errorEvent: stream.errorEvent,
-        as: stream.as,
-        report: (error) => registry.observer.failed(error),
-      }),
+    useFactory: (registry: ConnectionRegistry, options: ResolvedOptions, backplane: SseBackplane) =>
+      new SseBroadcaster(registry, backplane, broadcasterOptions(options, registry)),
     inject: [ConnectionRegistry, RESOLVED_OPTIONS, SseBackplane],
   },
   {
@@ -120,6 +110,21 @@ export const EXPORTS = [
   SseMetrics,
   SseBackplane,
 ];
+
+/** @internal */
+export function broadcasterOptions(
+  { stream, channels, productions }: ResolvedOptions,
+  registry: ConnectionRegistry,
+): BroadcasterOptions {
+  return {
+    channels,
+    productions,
+    serialize: stream.serialize,
+    errorEvent: stream.errorEvent,
+    as: stream.as,
+    report: (error) => registry.observer.failed(error),
+  };
+}
 
 /**
  * Two of them would each have channels and connections of their own: what one publishes never reaches the other's clients.

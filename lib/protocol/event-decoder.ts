@@ -44,6 +44,17 @@ export class EventDecoder {
   private toldRetry: number | undefined;
 
   /**
+   * @param known the last event id that the reader has from an earlier stream
+   * @param onComment told of the text of each comment
+   */
+  constructor(
+    known = '',
+    private readonly onComment?: (text: string) => void,
+  ) {
+    this.lastEventId = this.id = this.toldId = known;
+  }
+
+  /**
    * @returns the events that are complete now
    * @throws SseError `SSE_EVENT_TOO_LONG`
    */
@@ -75,6 +86,7 @@ export class EventDecoder {
 
   private take(line: string): SseDecodedEvent | undefined {
     if (line === '') return this.dispatch();
+    if (line.startsWith(':')) return void this.onComment?.(line.slice(line[1] === ' ' ? 2 : 1));
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Module, type INestApplication, type Type } from '@nestjs/common';
+import { Controller, Headers, Module, UnauthorizedException, type INestApplication, type Type } from '@nestjs/common';
 import * as betterSse from 'better-sse';
 import type { AddressInfo, Server } from 'node:net';
 import * as timers from 'node:timers/promises';
@@ -277,15 +277,33 @@ describe('TESTING.md', () => {
       return new SseStream(['hello']);
     }
   }
-  @Module({ imports: [SseModule.forRoot()], controllers: [Hello] })
+  @Controller('orders')
+  class Orders {
+    constructor(private readonly broadcaster: SseBroadcaster) {}
+    @Sse('feed') feed(@Headers('authorization') token: string) {
+      if (token !== 'Bearer ann') throw new UnauthorizedException();
+      return this.broadcaster.subscribe('orders');
+    }
+  }
+  @Controller('orders')
+  class OpenOrders {
+    constructor(private readonly broadcaster: SseBroadcaster) {}
+    @Sse('feed') feed() {
+      return this.broadcaster.subscribe('orders');
+    }
+  }
+  @Module({ imports: [SseModule.forRoot()], controllers: [Orders] })
+  class OrdersModule {}
+  @Module({ imports: [SseModule.forRoot()], controllers: [Hello, OpenOrders] })
   class HelloModule {}
   const own = {
     './test/support/paper-names.js': {
-      AppModule: gettingStarted().AppModule,
+      AppModule: OrdersModule,
       startTestApp: async () => (await start(platform, { imports: [HelloModule] })).app,
     },
   };
 
-  // Each of these is a test itself.
-  for (const title of ['ticks', 'sends what is published', 'says hello']) run('docs/TESTING.md', `it('${title}'`, own);
+  // Each of these is a test itself, or some, with their hooks.
+  const titles = ['ticks', 'sends what is published', 'pings a silent client', 'publishes a new order', 'says hello'];
+  describe.each(titles)('the block with: %s', (title) => void run('docs/TESTING.md', `it('${title}'`, own));
 });

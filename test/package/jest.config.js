@@ -6,8 +6,8 @@ const [nest12] = root.projects;
 export default {
   ...nest12,
   displayName: { name: 'package', color: 'magenta' },
-  testMatch: ['<rootDir>/test/package/tarball.spec.ts'],
+  testMatch: ['<rootDir>/test/package/(tarball|users).spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
-  // Two installs of Nest into empty folders; a cold npm cache takes a minute or two.
+  // Four installs of Nest into empty folders; a cold npm cache takes a minute or two.
   testTimeout: 300_000,
 };

@@ -47,6 +47,8 @@ describe('the layers of lib/', () => {
       ['redis/redis.backplane.ts', "import { createClient } from 'redis';"],
       ['redis/redis.backplane.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
       ['following/channel-followers.ts', "import { Backplane } from '../backplane/backplane.js';"],
+      ['testing/open-stream.ts', "import { EventDecoder } from '../protocol/event-decoder.js';"],
+      ['testing/sse-recording-broadcaster.ts', "import { resolveOptions } from '../sse.options.js';"],
       ['backplane-testing/backplane-contract.ts', "import { Backplane } from '../backplane/backplane.js';"],
     ])('%s: %s', async (file, statement) => {
       expect(await arrowsOf(file, statement)).toEqual([]);
@@ -76,6 +78,7 @@ describe('the layers of lib/', () => {
       ['following/channel-followers.ts', "import { Channel } from '../channel/channel.js';"],
       ['backplane/memory.ts', "import { ChannelFollowers } from '../following/channel-followers.js';"],
       ['redis/redis.backplane.ts', "import { SseModule } from '../sse.module.js';"],
+      ['testing/open-stream.ts', "import { RedisBackplane } from '../redis/redis-backplane.js';"],
       ['backplane-testing/backplane-contract.ts', "import { SseModule } from '../sse.module.js';"],
       ['channel/channel.ts', "export { SseInterceptor } from '../http/sse.interceptor.js';"],
       ['channel/channel.ts', "export * from '../http/sse.interceptor.js';"],
@@ -120,6 +123,7 @@ describe('the layers of lib/', () => {
     ['redis/redis.backplane.ts', "import { Injectable } from '@nestjs/common';"],
     ['following/channel-followers.ts', "import { createClient } from 'redis';"],
     ['backplane-testing/backplane-contract.ts', "import { createClient } from 'redis';"],
+    ['testing/open-stream.ts', "import { afterEach } from 'vitest';"],
     ['sse.module.ts', "import { FastifyReply } from 'fastify';"],
   ])('keep a foreign module out, %s: %s', async (file, statement) => {
     expect(await arrowsOf(file, statement)).toEqual(['module']);

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { install, pack, run, writeJson } from './install.js';
 
-const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
@@ -41,13 +39,7 @@ let manifest: Manifest;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nestjs-event-stream-'));
-  // prepack would build once more; `npm run test:package` has just built.
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
-  });
-  const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-  tarball = join(folder, packed.filename);
-  files = packed.files.map((file) => file.path);
+  ({ tarball, files } = await pack(folder));
   await run('tar', ['-xzf', tarball, '-C', folder]);
   unpacked = join(folder, 'package');
   manifest = JSON.parse(read('package.json')) as Manifest;
@@ -142,21 +134,7 @@ describe.each([11, 12])('an application on Nest %i', (major) => {
 
   beforeAll(async () => {
     application = join(folder, `nest${major}`);
-    mkdirSync(application);
-    writeJson(join(application, 'package.json'), {
-      private: true,
-      dependencies: {
-        '@nestjs/common': `^${major}.0.0`,
-        '@nestjs/core': `^${major}.0.0`,
-        '@nestjs/platform-express': `^${major}.0.0`,
-        '@types/node': '^20.19.0',
-        'nestjs-event-stream': `file:${tarball}`,
-        'reflect-metadata': '^0.2.0',
-        rxjs: '^7.8.0',
-      },
-    });
-    const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock'];
-    await run('npm', ['install', ...flags], { cwd: application });
+    await install(application, major, tarball);
   });
 
   it('has the Nest that it asked for', () => {
@@ -238,8 +216,4 @@ async function complaintsOf(project: string): Promise<string[]> {
     if (!/error TS\d+/.test(line)) return false;
     return !/^[./]*node_modules\//.test(line) || /^[./]*node_modules\/nestjs-event-stream\//.test(line);
   });
-}
-
-function writeJson(file: string, value: unknown): void {
-  writeFileSync(file, JSON.stringify(value, null, 2));
 }

@@ -9,6 +9,7 @@ import ts from 'typescript';
 import * as backplane from '../../lib/backplane/index.js';
 import * as sse from '../../lib/index.js';
 import * as redis from '../../lib/redis/index.js';
+import * as testing from '../../lib/testing/index.js';
 import { moduleOf } from './paper-code.js';
 import * as names from './paper-names.js';
 import { blocksOf, paper } from './papers.js';
@@ -19,6 +20,7 @@ const modules: Readonly<Record<string, Exports>> = {
   'nestjs-event-stream': sse,
   'nestjs-event-stream/backplane': backplane,
   'nestjs-event-stream/redis': redis,
+  'nestjs-event-stream/testing': testing,
   '@nestjs/common': common,
   '@nestjs/core': core,
   rxjs,

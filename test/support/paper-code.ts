@@ -7,6 +7,7 @@ export const SOURCES = [
   'nestjs-event-stream',
   'nestjs-event-stream/backplane',
   'nestjs-event-stream/redis',
+  'nestjs-event-stream/testing',
   'nestjs-event-stream/backplane-testing',
   '@nestjs/common',
   '@nestjs/core',
