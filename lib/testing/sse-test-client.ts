@@ -195,7 +195,8 @@ export class SseTestClient implements AsyncDisposable {
     body.setEncoding('utf8');
     body.on('error', () => this.over(current, 'lost'));
     body.on('close', () => this.over(current, 'lost'));
-    body.on('end', () => this.over(current, 'ended'));
+    // An HTTP/2 stream that was reset ends as well.
+    body.on('end', () => this.over(current, (body as { rstCode?: number }).rstCode ? 'lost' : 'ended'));
     this.state = 'reading';
     if (/^text\/event-stream\b/.test(headers['content-type'] ?? '')) {
       this.response = { status, headers, body: undefined };
