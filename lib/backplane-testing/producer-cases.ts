@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
-import { channelName, type ContractCases, dataOf, numbers, publishAll, SETTINGS } from './contract-stage.js';
+import { channelName, type ContractCases, dataOf, numbers, publishAll, said, SETTINGS } from './contract-stage.js';
 
 export const producerCases: ContractCases = {
   'lets one at a time produce into a channel, and another one when it has released it, if it can': {
@@ -14,7 +14,7 @@ export const producerCases: ContractCases = {
       for (const one of [node, other]) {
         assert.equal(await one.produce(channel, LAST_WORDS, SETTINGS, unexpected), undefined);
       }
-      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await lease.publish({ kind: 'start' }, 0, SETTINGS);
       await publishAll(node, channel, numbers(20));
       await node.publish(channel, { kind: 'end' }, SETTINGS);
       await lease.release();
@@ -40,11 +40,52 @@ export const producerCases: ContractCases = {
       if (!node) return;
       const listener = await stage.listener(node, channel);
       const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
-      await node.publish(channel, { kind: 'start' }, SETTINGS);
-      await publishAll(node, channel, ['unfinished']);
+      await lease?.publish({ kind: 'start' }, 0, SETTINGS);
+      await lease?.publish(said('unfinished'), 1, SETTINGS);
       await lease?.release();
       await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
       assert.deepEqual(dataOf(listener.entries), [undefined, 'unfinished', 'last words', undefined]);
+    },
+  },
+
+  'stores what a producer says once, and only behind what it said before, if it can': {
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const listener = await stage.listener(node, channel);
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      assert.ok(lease);
+      await lease.publish({ kind: 'start' }, 0, SETTINGS);
+      const first = await lease.publish(said('1'), 1, SETTINGS);
+      assert.equal(await lease.publish(said('1'), 1, SETTINGS), first, 'tried again, it is the same event');
+      await lease.publish(said('2'), 2, SETTINGS);
+      await assert.rejects(lease.publish(said('4'), 4, SETTINGS), { code: 'SSE_PRODUCTION_LOST' });
+      await assert.rejects(lease.end([{ kind: 'end' }], 3), { code: 'SSE_PRODUCTION_LOST' });
+      const end = [said('a last event'), { kind: 'end', data: 'how it ended' }] as const;
+      await lease.end(end, 2);
+      await lease.end(end, 2);
+      await lease.release();
+      await publishAll(node, channel, ['marker']);
+      await listener.untilData('marker');
+      assert.deepEqual(dataOf(listener.entries), [undefined, '1', '2', 'a last event', 'how it ended', 'marker']);
+    },
+  },
+
+  'begins no new life with what is produced when the channel was begun anew, and can say so, if it can': {
+    async check(stage) {
+      const [node, channel] = [await stage.producer(), channelName()];
+      if (!node) return;
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
+      assert.ok(lease);
+      await lease.publish({ kind: 'start' }, 0, SETTINGS);
+      await lease.publish(said('1'), 1, SETTINGS);
+      await node.publish(channel, { kind: 'start' }, SETTINGS);
+      await assert.rejects(lease.publish(said('2'), 2, SETTINGS), { code: 'SSE_PRODUCTION_LOST' });
+      await assert.rejects(lease.end([{ kind: 'end' }], 1), { code: 'SSE_PRODUCTION_LOST' });
+      await lease.end([said('it is lost'), { kind: 'end', data: 'failed' }], undefined);
+      const { entries } = await node.read(channel, undefined, 10);
+      assert.deepEqual(dataOf(entries).slice(-2), ['it is lost', 'failed']);
+      assert.ok(!dataOf(entries).includes('2'));
     },
   },
 
@@ -55,9 +96,9 @@ export const producerCases: ContractCases = {
       if (!node) return;
       const others = [await stage.node(), await stage.node()];
       const listeners = [await stage.listener(others[0]!, channel), await stage.listener(others[1]!, channel)];
-      await node.produce(channel, LAST_WORDS, SETTINGS, () => undefined);
-      await node.publish(channel, { kind: 'start' }, SETTINGS);
-      await publishAll(node, channel, ['unfinished']);
+      const lease = await node.produce(channel, LAST_WORDS, SETTINGS, () => undefined);
+      await lease?.publish({ kind: 'start' }, 0, SETTINGS);
+      await lease?.publish(said('unfinished'), 1, SETTINGS);
       if (!(await stage.crash(node))) return;
       for (const listener of listeners) {
         await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
@@ -76,19 +117,19 @@ export const producerCases: ContractCases = {
       const [node, channel] = [await stage.producer(), channelName()];
       if (!node) return;
       const other = (await stage.producer()) ?? node;
-      assert.equal((await other.producing(channel)).isRunning, false, 'nobody produces yet');
+      assert.equal((await other.producing(channel)).producer, undefined, 'nobody produces yet');
       const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
-      await node.publish(channel, { kind: 'start' }, SETTINGS);
-      await publishAll(node, channel, ['newest']);
+      assert.ok(lease && lease.id !== '');
+      await lease.publish({ kind: 'start' }, 0, SETTINGS);
+      await lease.publish(said('newest'), 1, SETTINGS);
       for (const one of [node, other]) {
-        const { isRunning, newest } = await one.producing(channel);
-        assert.deepEqual([isRunning, newest?.data], [true, 'newest']);
+        const { producer, newest } = await one.producing(channel);
+        assert.deepEqual([producer, newest?.data], [lease.id, 'newest']);
       }
-      await node.publish(channel, { kind: 'end', data: 'how it ended' }, SETTINGS);
-      await lease?.release();
+      await lease.end([{ kind: 'end', data: 'how it ended' }], 1);
       for (const one of [node, other]) {
-        const { isRunning, newest } = await one.producing(channel);
-        assert.deepEqual([isRunning, newest?.kind, newest?.data], [false, 'end', 'how it ended']);
+        const { producer, newest } = await one.producing(channel);
+        assert.deepEqual([producer, newest?.kind, newest?.data], [undefined, 'end', 'how it ended']);
       }
     },
   },
@@ -113,7 +154,7 @@ export const producerCases: ContractCases = {
       if (!node || !other) return;
       const listener = await stage.listener(other, channel);
       const lease = await node.produce(channel, LAST_WORDS, SETTINGS, unexpected);
-      await publishAll(node, channel, ['unfinished']);
+      await lease?.publish(said('unfinished'), 0, SETTINGS);
       await node.close();
       await listener.until('the end', () => listener.entries.at(-1)?.event.kind === 'end');
       assert.deepEqual(dataOf(listener.entries), ['unfinished', 'last words', undefined]);

@@ -36,32 +36,71 @@ export interface SseSignallingBackplane {
 }
 
 /**
+ * What a node holds while it is the only producer of a channel. Once another node has taken over, nothing of this one is stored
+ * any more.
+ *
+ * @publicApi
+ */
+export interface SseProducerLease {
+  /** Names this producer. No two ever have the same. */
+  readonly id: string;
+
+  /**
+   * Stores the next event that is produced. The caller waits for each before the next one.
+   *
+   * @param number 0 for the first event, then one more for each. An event that is tried again has the number that it had, and is
+   *   stored once
+   * @returns its position
+   * @throws {SseError} as a rejection, `SSE_PRODUCTION_LOST` when the store has lost what was produced before, or something of it.
+   *   Nothing is stored then
+   */
+  publish(event: SseBackplaneEvent, number: number, settings: Pick<SsePublishSettings, 'history'>): Promise<string>;
+
+  /**
+   * Stores how it ended, all of it or nothing, unless the channel has ended already, and releases the channel. It may be tried
+   * again.
+   *
+   * @param last the number of the last event. `undefined`: whatever the store has lost of them
+   * @throws {SseError} as a rejection, `SSE_PRODUCTION_LOST` as above, and as `publish()` of the backplane does
+   */
+  end(events: readonly SseBackplaneEvent[], last: number | undefined): Promise<void>;
+
+  /**
+   * Lets go of the channel. If it has no `end`, and something was stored in it since, the `lastWords` are stored. Never rejects.
+   * When the store is away it goes on in the background, until the producer counts as dead anyway. No effect after `end()`.
+   */
+  release(): Promise<void>;
+}
+
+/**
  * A backplane that knows which node produces into a channel, and ends the channel when that node dies.
  *
  * @publicApi
  */
 export interface SseProducingBackplane {
   /**
-   * Makes this node the only producer of a channel until it releases it, or dies. If the channel has no `end` then, and
-   * something was stored in it since, `lastWords` are stored in the producer's place, once.
+   * Makes this node the only producer of a channel until it ends or releases it, or dies. In the latter case the `lastWords` are
+   * stored in the producer's place, once, as `release()` does.
    *
-   * `release()` never rejects. When the store is away it goes on in the background, until the producer counts as dead anyway.
-   *
-   * @param onLost called when another node has taken over
+   * @param onLost called once when it is found that another node has taken over (`taken`), or that the store has lost what was
+   *   produced (`gone`); then the lease is held, and `end()` is due
    * @returns `undefined` if another node produces
    */
   produce(
     channel: string,
     lastWords: readonly SseBackplaneEvent[],
     settings: Pick<SsePublishSettings, 'history'>,
-    onLost: () => void,
-  ): Promise<{ release(): Promise<void> } | undefined>;
+    onLost: (why: 'taken' | 'gone') => void,
+  ): Promise<SseProducerLease | undefined>;
 
   /**
-   * Whether a node produces into the channel at the moment, and the newest event that is kept of it. A producer that
-   * counts as dead does not produce: its `lastWords` have been stored before this answers.
+   * The id of the producer that the channel has at the moment, on any node, and the newest event that is kept of it. A producer
+   * that counts as dead does not produce: its `lastWords` have been stored before this answers.
    */
-  producing(channel: string): Promise<{ readonly isRunning: boolean; readonly newest?: SseBackplaneEvent | undefined }>;
+  producing(channel: string): Promise<{
+    readonly producer: string | undefined;
+    readonly newest?: SseBackplaneEvent | undefined;
+  }>;
 }
 
 /**

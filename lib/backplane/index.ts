@@ -1,6 +1,7 @@
 export type {
   SseIdempotentBackplane,
   SseObservableBackplane,
+  SseProducerLease,
   SseProducingBackplane,
   SseSignallingBackplane,
   SseTimedBackplane,

@@ -7,6 +7,7 @@ import type { Observer } from '../connection/observer.js';
 import type { BackplaneState } from '../replay/backplane-state.js';
 import { invalidOption } from '../protocol/check-option.js';
 import type { SseSerialize } from '../protocol/encoder.js';
+import type { ProducedAs } from '../production/production-ends.js';
 import { toEventInit } from '../protocol/sse-event-like.js';
 import type { SseStoredEvent } from '../protocol/sse-stored-event.js';
 
@@ -74,9 +75,12 @@ export class Publisher {
   }
 
   /** Stores what a production says: its beginning, its events, its end. */
-  storeProduced(name: string, event: SseBackplaneEvent, key: string | undefined): string | Promise<string> {
+  storeProduced(name: string, event: SseBackplaneEvent, { lease, number, key }: ProducedAs): string | Promise<string> {
     const { observer } = this.options;
-    const position = this.hand(name, event, key);
+    if (lease) this.open(name);
+    const position = lease
+      ? lease.publish(event, number, { history: this.options.historyOf(name) })
+      : this.hand(name, event, key);
     const told = (waitedMs: number) => event.kind === 'event' && observer.published(name, waitedMs);
     if (typeof position === 'string') {
       told(0);
@@ -113,8 +117,7 @@ export class Publisher {
     key?: string,
     onKnown?: SsePublishSettings['onKnown'],
   ): string | Promise<string> {
-    // A backplane that only orders events stores none. The channel's log is all there is.
-    if (!this.backplane.retains) this.set.get(name);
+    this.open(name);
     return this.backplane.publish(name, event, { history: this.options.historyOf(name), key, onKnown });
   }
 
@@ -126,6 +129,11 @@ export class Publisher {
 
   private failed(error: unknown): void {
     this.options.state.failed(error);
+  }
+
+  /** A backplane that only orders has no store but the channel's log. */
+  private open(name: string): void {
+    if (!this.backplane.retains) this.set.get(name);
   }
 
   /** What was stored with a key: as the log has it, or else as the backplane says. */

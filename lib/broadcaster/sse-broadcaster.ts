@@ -103,7 +103,8 @@ export class SseBroadcaster {
     this.productions = new Productions(backplane, signals, {
       ...options,
       settingsOf: (name) => this.set.settingsOf(name),
-      store: (name, event, key) => this.publisher.storeProduced(name, event, key),
+      store: (name, event, as) => this.publisher.storeProduced(name, event, as),
+      stored: (name, waitedMs) => registry.observer.published(name, waitedMs),
       endingOf: (name) => this.set.find(name)?.ending,
     });
     this.memberships = new Memberships(registry, signals, this.set, options.report);

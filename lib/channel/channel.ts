@@ -158,6 +158,12 @@ export class Channel implements SseBackplaneListener {
     return this.lost && cursor < this.lost.before ? this.lost.reason : 'slow_client';
   }
 
+  /** Where a reader goes on that has missed something: with what came after the loss, if all of that is here, else at the head. */
+  afterLoss(cursor: number): number {
+    const { lost, log } = this;
+    return lost && cursor < lost.before && lost.before >= log.first ? lost.before : log.next;
+  }
+
   watch(watcher: ChannelWatcher): void {
     this.watchers.add(watcher);
   }

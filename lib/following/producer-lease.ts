@@ -1,4 +1,6 @@
+import type { SseProducerLease } from '../backplane/abilities.js';
 import type { SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
+import { show } from '../protocol/show.js';
 import { SseError } from '../protocol/sse-error.js';
 
 /** Renewals within the time that a producer may be silent: two may fail. */
@@ -8,6 +10,12 @@ const RENEWALS_PER_TTL = 3;
 export interface LastWords {
   readonly events: readonly SseBackplaneEvent[];
   readonly history: SsePublishSettings['history'];
+}
+
+/** How a producer ends its channel: what it says, and the number of the event before, if the store has to have that. */
+export interface ProducerEnd {
+  readonly events: readonly SseBackplaneEvent[];
+  readonly last: number | undefined;
 }
 
 /**
@@ -26,40 +34,60 @@ export interface LeaseStore {
   acquire(channel: string, token: string, lastWords: LastWords, isRunning: boolean): Promise<boolean>;
   /** For a while longer. @returns whether it still is the producer; `unknown` if the store does not know of any */
   renew(channel: string, token: string): Promise<'ours' | 'lost' | 'unknown'>;
-  /** Says the last words if there is something to end, and forgets the producer. */
-  release(channel: string, token: string): Promise<void>;
-  /** Whether a publish was refused because another one produces, or has ended the channel. */
+  /**
+   * Stores an event of the producer, once for each number. What it does not store is refused: `isFenced()` tells that another
+   * one produces, `isLost()` that the event before this one is not there.
+   */
+  store(
+    channel: string,
+    event: SseBackplaneEvent,
+    settings: Pick<SsePublishSettings, 'history'>,
+    producer: { readonly token: string; readonly number: number },
+  ): Promise<string>;
   isFenced(error: unknown): boolean;
+  isLost(error: unknown): boolean;
+  /**
+   * Says the last words, or how it ended, if there is something to end, and forgets the producer.
+   *
+   * @returns `false`, and nothing is said, when the store has lost the producer, or what it has stored
+   */
+  release(channel: string, token: string, end?: ProducerEnd): Promise<boolean>;
 }
 
 /**
- * Says again and again that this node produces into a channel. What it publishes meanwhile carries the token, and is
+ * Says again and again that this node produces into a channel. What it stores meanwhile carries the token, and is
  * refused once another node has declared it dead: a process that was stopped and woke up does not go on where the
  * channel has ended.
+ *
+ * A store that has lost what was produced does not get the rest: who comes late would read it without its beginning.
  *
  * Whatever happens to the store, the lease ends: it is released, if need be again and again until it would have run out,
  * or it does run out. Either way the channel has an end then.
  *
  * @internal
  */
-export class ProducerLease {
+export class ProducerLease implements SseProducerLease {
   private timer: NodeJS.Timeout | undefined;
   private isOver = false;
 
   constructor(
     private readonly channel: string,
-    readonly token: string,
-    private readonly store: LeaseStore,
+    /** The token. */
+    readonly id: string,
+    private readonly commands: LeaseStore,
     private readonly ttlMs: number,
     private readonly lastWords: LastWords,
-    private readonly onLost: () => void,
+    /** Called when it is over, however that came. */
+    private readonly forget: () => void,
+    private readonly onLost: (why: 'taken' | 'gone') => void,
   ) {}
 
   /** @returns whether this node is the producer now. Rejects when that is not known; then it is released. */
   async acquire(): Promise<boolean> {
     try {
       const isOurs = await this.ask(false);
-      if (isOurs && !this.isOver) this.timer = setInterval(() => void this.renew(), this.interval).unref();
+      if (!isOurs) this.stop();
+      else if (!this.isOver) this.timer = setInterval(() => void this.renew(), this.interval).unref();
       return isOurs;
     } catch (error) {
       void this.release();
@@ -67,15 +95,30 @@ export class ProducerLease {
     }
   }
 
-  /** Passes a publish on, and learns from its refusal. */
-  guard(published: Promise<string>): Promise<string> {
-    return published.catch((error: Error) => {
-      if (this.store.isFenced(error)) this.lose();
-      throw error;
-    });
+  async publish(
+    event: SseBackplaneEvent,
+    number: number,
+    settings: Pick<SsePublishSettings, 'history'>,
+  ): Promise<string> {
+    try {
+      return await this.commands.store(this.channel, event, settings, { token: this.id, number });
+    } catch (error) {
+      if (this.commands.isFenced(error)) this.lose();
+      throw this.commands.isLost(error) ? productionLost(this.channel, error) : error;
+    }
   }
 
-  /** Ends what has not been ended. @returns when that is done, or has failed for the first time */
+  async end(events: readonly SseBackplaneEvent[], last: number | undefined): Promise<void> {
+    const say = () => this.commands.release(this.channel, this.id, { events, last });
+    if (this.isOver) return;
+    if (!(await say())) {
+      if (last !== undefined) throw productionLost(this.channel);
+      // The record is gone as well. Without one, what is said would be said to whoever produces now.
+      if (await this.ask(true)) await say();
+    }
+    this.stop();
+  }
+
   async release(): Promise<void> {
     if (!this.stop()) return;
     const runsOutAt = performance.now() + this.ttlMs;
@@ -95,11 +138,11 @@ export class ProducerLease {
   }
 
   private ask(isRunning: boolean): Promise<boolean> {
-    return this.store.acquire(this.channel, this.token, this.lastWords, isRunning);
+    return this.commands.acquire(this.channel, this.id, this.lastWords, isRunning);
   }
 
   private tryRelease(): Promise<boolean> {
-    return this.store.release(this.channel, this.token).then(
+    return this.commands.release(this.channel, this.id).then(
       () => true,
       // The backplane is closed: nothing is tried any more.
       (error: unknown) => error instanceof SseError && error.code === 'SSE_CLOSED',
@@ -107,21 +150,31 @@ export class ProducerLease {
   }
 
   private async renew(): Promise<void> {
-    const answer = await this.store.renew(this.channel, this.token).catch(() => 'ours');
+    const answer = await this.commands.renew(this.channel, this.id).catch(() => 'ours');
     if (answer === 'ours' || this.isOver) return;
-    // A store that lost its data has lost the lease as well. Of a dead producer it would know.
-    const isOurs = answer === 'unknown' && (await this.ask(true).catch(() => true));
-    if (!isOurs) this.lose();
+    if (answer === 'lost') return this.lose();
+    // Of a dead producer the store would know. It is still ours to say that what was produced is gone.
+    clearInterval(this.timer);
+    this.onLost('gone');
   }
 
   private lose(): void {
-    if (this.stop()) this.onLost();
+    if (this.stop()) this.onLost('taken');
   }
 
   private stop(): boolean {
     clearInterval(this.timer);
     const wasOver = this.isOver;
     this.isOver = true;
+    this.forget();
     return !wasOver;
   }
+}
+
+function productionLost(channel: string, cause?: unknown): SseError {
+  return new SseError(
+    'SSE_PRODUCTION_LOST',
+    `The store has lost what was produced into ${show(channel)} so far. Nothing was stored: the rest alone would look whole. Produce it again.`,
+    { cause },
+  );
 }

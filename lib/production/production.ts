@@ -1,3 +1,4 @@
+import type { SseProducerLease } from '../backplane/abilities.js';
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
 import { dataKindAfter, type DataKind } from '../protocol/data-kind.js';
 import { SseError } from '../protocol/sse-error.js';
@@ -65,14 +66,14 @@ export class SseProduction {
  */
 export class ProductionRun implements SourceSink {
   readonly done: Promise<void>;
-  /** When it was asked for, in milliseconds since 1970. */
-  readonly askedAt = Date.now();
   readonly queue: StoreQueue;
   /** Bytes that it has stored, with what its events cost. */
   byteLength = 0;
   isOver = false;
   /** Held since this node is the producer of the channel, if the backplane knows of producers. */
-  lease: { release(): Promise<void> } | undefined;
+  lease: SseProducerLease | undefined;
+  /** Whether its beginning is stored. */
+  hasBegun = false;
   /** What another node produces, or has ended, is not this one's to end. */
   isOurs = true;
   /** Resolves when the beginning is stored, or could not be: the end comes after it. */
@@ -148,6 +149,11 @@ export class ProductionRun implements SourceSink {
     // What was waiting may have failed as well: then clients are told of that.
     if (this.isOver) return this.host.report(error);
     this.finish(this.failure(error));
+  }
+
+  /** Whether clients are told of a failure. */
+  get isFailed(): boolean {
+    return this.told !== undefined;
   }
 
   /** What is stored of a failure: an event that tells of it, if there is one, and the end. It is reported once. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { applicationClosed } from '../backplane/application-closed.js';
-import { isIdempotent, isProducing } from '../backplane/abilities.js';
+import { isIdempotent, isProducing, type SseProducerLease } from '../backplane/abilities.js';
+import { isUnavailable } from '../backplane/is-unavailable.js';
 import type { SseBackplane, SseBackplaneEvent, SsePublishSettings } from '../backplane/backplane.js';
 import { KEPT_WHOLE } from '../backplane/kept-whole.js';
 import type { NodeSignals } from '../backplane/node-signals.js';
@@ -16,7 +17,7 @@ import type { Source } from '../source/source.js';
 import { toSource } from '../source/to-source.js';
 import type { ChannelSettings } from '../channel/channel-options.js';
 import { delay } from './delay.js';
-import { retryWhileUnavailable } from './retry-while-unavailable.js';
+import { ProductionEnds, type StoreProduced } from './production-ends.js';
 import {
   resolveProduceOptions,
   type ProduceOptions,
@@ -28,8 +29,12 @@ import { ProductionRun, SseProduction, type ProductionHost, type SseProducer } f
 import { StoreQueue } from './store-queue.js';
 import { toStored } from '../channel/stored-event.js';
 
-/** How long the end is tried to be stored while the store is away, in milliseconds. After that the lease runs out. */
-const END_WITHIN_MS = 60_000;
+/** What one node asks all others. */
+interface StopSignal {
+  readonly channel: string;
+  /** The id of the producer that is meant: not one that begins later. */
+  readonly producer: string;
+}
 
 /** How long a stop waits for the node that produces, and how often it asks, in milliseconds. */
 const STOP_WITHIN_MS = 5_000;
@@ -43,7 +48,9 @@ export interface ProductionsOptions {
   readonly errorEvent: SseErrorEventFactory;
   readonly as: SseValuesAs;
   readonly report: (error: unknown) => void;
-  readonly store: (name: string, event: SseBackplaneEvent, key?: string) => string | Promise<string>;
+  readonly store: StoreProduced;
+  /** Told of an event that was stored in another way. */
+  readonly stored: (name: string, waitedMs: number) => void;
   /** What the end of the channel says, if this node knows it. */
   readonly endingOf: (name: string) => string | undefined;
 }
@@ -62,13 +69,18 @@ export class Productions implements ProductionHost {
   private byteLength = 0;
   private isClosing = false;
   private readonly stopping = new AbortController();
+  /** Whether a key makes one of an event that is stored twice. What only orders does so at once, and never fails. */
+  private readonly hasKeys: boolean;
+  private readonly ends: ProductionEnds;
 
   constructor(
     private readonly backplane: SseBackplane,
     private readonly signals: NodeSignals,
     private readonly options: ProductionsOptions,
   ) {
-    signals.on('stop', (name, ageMs) => this.stopOlder(checkChannelName(name), Date.now() - ageMs));
+    signals.on('stop', (body) => this.stopNamed(body as Partial<StopSignal>));
+    this.hasKeys = isIdempotent(backplane) && backplane.retains && !isProducing(backplane);
+    this.ends = new ProductionEnds({ ...options, hasKeys: this.hasKeys, hurry: this.stopping.signal });
     // Each production that waits for the store listens: more than ten are no leak.
     setMaxListeners(Infinity, this.stopping.signal);
   }
@@ -115,12 +127,16 @@ export class Productions implements ProductionHost {
     const run = new ProductionRun(name, origin, settings, this);
     this.runs.set(name, run);
     try {
-      run.lease = await this.acquire(name, settings, () => {
+      run.lease = await this.acquire(name, settings, (why) => {
+        if (why === 'gone') return run.fail(dataLost());
         run.isOurs = false;
         run.lose();
       });
       // Stopped before it began: there is nothing but its end.
-      if (!run.isOver) await options.store(name, { kind: 'start', data: KEPT_WHOLE });
+      if (!run.isOver) {
+        await options.store(name, { kind: 'start', data: KEPT_WHOLE }, { lease: run.lease, number: 0 });
+        run.hasBegun = true;
+      }
     } catch (error) {
       run.isOurs &&= run.lease !== undefined;
       run.lose();
@@ -146,10 +162,12 @@ export class Productions implements ProductionHost {
     if (run?.isOurs) return true;
     const { backplane, signals } = this;
     if (!isProducing(backplane) || !signals.hasOthers) return false;
-    if (!(await backplane.producing(name)).isRunning) return false;
-    await signals.send('stop', name);
+    const { producer } = await backplane.producing(name);
+    if (producer === undefined) return false;
+    await signals.send('stop', { channel: name, producer } satisfies StopSignal);
     const deadline = performance.now() + STOP_WITHIN_MS;
-    while (performance.now() < deadline && !this.isClosing && (await backplane.producing(name)).isRunning) {
+    while (performance.now() < deadline && !this.isClosing) {
+      if ((await backplane.producing(name)).producer !== producer) break;
       await delay(STOP_ASK_MS);
     }
     return true;
@@ -160,8 +178,8 @@ export class Productions implements ProductionHost {
     if (this.runs.has(name)) return { status: 'running' };
     const { backplane } = this;
     if (!isProducing(backplane)) return readOutcome(this.options.endingOf(name));
-    const { isRunning, newest } = await backplane.producing(name);
-    if (isRunning) return { status: 'running' };
+    const { producer, newest } = await backplane.producing(name);
+    if (producer !== undefined) return { status: 'running' };
     return readOutcome(newest?.kind === 'end' ? newest.data : undefined);
   }
 
@@ -185,9 +203,15 @@ export class Productions implements ProductionHost {
   }
 
   queueFor(run: ProductionRun): StoreQueue {
+    const keys = randomBytes(9).toString('base64url');
     return new StoreQueue({
-      store: (event, key) => this.options.store(run.channel, event, key),
-      hasKeys: isIdempotent(this.backplane),
+      store: (event, number) =>
+        this.options.store(run.channel, event, {
+          lease: run.lease,
+          number,
+          key: this.hasKeys ? `${keys}${number}` : undefined,
+        }),
+      mayRepeat: this.hasKeys || isProducing(this.backplane),
       unavailableMs: this.options.productions.unavailableMs,
       hurry: this.stopping.signal,
       onFailed: (error) => run.fail(error),
@@ -212,8 +236,8 @@ export class Productions implements ProductionHost {
     await run.beginning;
     const failure = await run.queue.whenEmpty();
     // It has completed, and what it said last could not be stored: that is no good end.
-    await this.storeEnd(run, failure === undefined || events.length === 0 ? events : run.failure(failure));
-    await run.lease?.release().catch(this.options.report);
+    const end = failure === undefined || events.length === 0 ? events : run.failure(failure);
+    if (run.isOurs) await this.ends.store(run, end, isUnavailable(failure)).catch(this.options.report);
     this.byteLength -= run.byteLength;
     this.runs.delete(run.channel);
   }
@@ -223,32 +247,18 @@ export class Productions implements ProductionHost {
     return errorEventOf(errorEvent, error, isText, (event) => toStored(event, serialize), report);
   }
 
-  /** Another node stops what runs into the channel. What began after it said so is not meant. */
-  private stopOlder(name: string, before: number): void {
-    const run = this.runs.get(name);
-    if (run && run.askedAt <= before) run.stop();
+  /** Another node stops what runs into the channel: that producer, and none that began later. */
+  private stopNamed({ channel, producer }: Partial<StopSignal>): void {
+    const run = this.runs.get(checkChannelName(channel));
+    // One that begins at this moment does not know its id yet.
+    if (run) void run.beginning.then(() => run.lease?.id === producer && run.stop());
   }
 
-  /** Never rejects: when the end could not be stored the lease runs out, and somebody else stores it. */
-  private async storeEnd(run: ProductionRun, events: readonly SseBackplaneEvent[]): Promise<void> {
-    const deadline = performance.now() + END_WITHIN_MS;
-    const key = randomBytes(9).toString('base64url');
-    // Without keys an event whose outcome is not known would be stored twice; an end after an end is none.
-    const hasKeys = isIdempotent(this.backplane);
-    try {
-      for (const [index, event] of events.entries()) {
-        const store = async () =>
-          run.isOurs && this.options.store(run.channel, event, hasKeys ? `${key}${index}` : undefined);
-        const mayRepeat = hasKeys || event.kind === 'end';
-        if (mayRepeat) await retryWhileUnavailable(store, deadline, this.stopping.signal);
-        else await store().catch(this.options.report);
-      }
-    } catch (error) {
-      this.options.report(error);
-    }
-  }
-
-  private async acquire(name: string, settings: ProduceOptions, onLost: () => void): Promise<ProductionRun['lease']> {
+  private async acquire(
+    name: string,
+    settings: ProduceOptions,
+    onLost: (why: 'taken' | 'gone') => void,
+  ): Promise<SseProducerLease | undefined> {
     const { backplane } = this;
     if (!isProducing(backplane)) return undefined;
     const failure = this.describe(settings.errorEvent, new Error('the producer is gone'), false);
@@ -258,6 +268,10 @@ export class Productions implements ProductionHost {
     if (!lease) throw alreadyRunning(name);
     return lease;
   }
+}
+
+function dataLost(): SseError {
+  return new SseError('SSE_PRODUCTION_LOST', 'The store has lost what was produced so far. Produce it again.');
 }
 
 function alreadyRunning(name: string): SseError {

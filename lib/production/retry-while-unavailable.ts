@@ -1,12 +1,12 @@
 import { delay } from './delay.js';
 import { retryDelay } from '../protocol/retry-delay.js';
-import { SseError } from '../protocol/sse-error.js';
+import { isUnavailable } from '../backplane/is-unavailable.js';
 
 /**
  * Tries again while the store is away.
  *
  * @param deadline on the clock of `performance.now()`
- * @param hurry when aborted, the try that is going on is the last one
+ * @param hurry when aborted, nothing is tried again
  * @throws what the last try failed with; at once what is not `SSE_BACKPLANE_UNAVAILABLE`
  * @internal
  */
@@ -20,10 +20,10 @@ export async function retryWhileUnavailable<Result>(
     try {
       return await work();
     } catch (error) {
-      const isAway = error instanceof SseError && error.code === 'SSE_BACKPLANE_UNAVAILABLE';
-      if (!isAway || hurry.aborted || performance.now() + waitMs > deadline) throw error;
+      if (!isUnavailable(error) || performance.now() + waitMs > deadline) throw error;
+      // Whoever is in a hurry does not wait for a store that is away.
+      await delay(waitMs, { signal: hurry, ref: false });
+      if (hurry.aborted) throw error;
     }
-    // Whoever is in a hurry tries once more, at once.
-    await delay(waitMs, { signal: hurry, ref: false });
   }
 }

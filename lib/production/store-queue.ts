@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { SseBackplaneEvent } from '../backplane/backplane.js';
 import { SseError } from '../protocol/sse-error.js';
 import { Fifo } from '../source/fifo.js';
@@ -9,13 +8,13 @@ const MAX_WAITING = 32;
 
 /** @internal */
 export interface StoreQueueOptions {
-  /** Stores an event. With a key it may be tried again: what is stored already is not stored twice. */
-  readonly store: (event: SseBackplaneEvent, key: string | undefined) => string | Promise<string>;
-  /** Whether the store knows keys. Without them, nothing is tried again. */
-  readonly hasKeys: boolean;
+  /** Stores the event of this number. */
+  readonly store: (event: SseBackplaneEvent, number: number) => string | Promise<string>;
+  /** Whether an event may be tried again with its number: the store does not store it twice. */
+  readonly mayRepeat: boolean;
   /** How long one event is tried again while the store is away, in milliseconds. */
   readonly unavailableMs: number;
-  /** When aborted, the try that is going on is the last one. */
+  /** When aborted, nothing is tried again. */
   readonly hurry: AbortSignal;
   /** Told once, of the first event that could not be stored. It and what waits behind it are dropped. */
   readonly onFailed: (error: unknown) => void;
@@ -29,8 +28,8 @@ export interface StoreQueueOptions {
  */
 export class StoreQueue {
   private readonly waiting = new Fifo<SseBackplaneEvent>();
-  private readonly keyPrefix = randomBytes(9).toString('base64url');
-  private count = 0;
+  /** The number of the newest event. 0 is the beginning, which does not go this way. */
+  last = 0;
   private storing: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private room: Promise<void> | undefined;
@@ -67,16 +66,16 @@ export class StoreQueue {
 
   /** @returns `undefined` when it is stored at once */
   private store(event: SseBackplaneEvent): Promise<unknown> | undefined {
-    const { store, hasKeys, unavailableMs, hurry } = this.options;
-    const key = hasKeys ? `${this.keyPrefix}${this.count++}` : undefined;
-    const first = store(event, key);
+    const { store, mayRepeat, unavailableMs, hurry } = this.options;
+    const number = ++this.last;
+    const first = store(event, number);
     if (typeof first === 'string') return undefined;
-    if (!hasKeys) return first;
+    if (!mayRepeat) return first;
     let attempt: Promise<string> | undefined = first;
     const again = async (): Promise<string> => {
       // The channel may be somebody else's by now: what is stored then begins another life.
       if (this.isClosed) throw dropped();
-      const stored = attempt ?? store(event, key);
+      const stored = attempt ?? store(event, number);
       attempt = undefined;
       return await stored;
     };

@@ -35,6 +35,7 @@ export const SSE_ERROR_CODES = [
   'SSE_PRODUCER_RUNNING',
   'SSE_PRODUCTION_TOO_LARGE',
   'SSE_PRODUCTION_TIMEOUT',
+  'SSE_PRODUCTION_LOST',
   'SSE_TOO_MANY_PRODUCTIONS',
   // Channels and what stands behind them.
   'SSE_INVALID_CHANNEL',
@@ -69,6 +70,7 @@ export const SSE_ERROR_CODES = [
  * | `SSE_PRODUCER_RUNNING` | the channel has a producer already |
  * | `SSE_PRODUCTION_TOO_LARGE` | what is produced is more than is kept of one production |
  * | `SSE_PRODUCTION_TIMEOUT` | a production went on for longer than its `deadlineMs` |
+ * | `SSE_PRODUCTION_LOST` | the store has lost what was produced, while it was produced |
  * | `SSE_TOO_MANY_PRODUCTIONS` | as many productions run on this node as it may have |
  * | `SSE_TOO_MANY_CHANNELS` | a channel more than `maxChannels` |
  * | `SSE_INVALID_CHANNEL` | a channel name outside the allowed form |

@@ -1,4 +1,4 @@
-import type { LastWords, LeaseStore } from '../following/producer-lease.js';
+import type { LastWords, LeaseStore, ProducerEnd } from '../following/producer-lease.js';
 import type { ChannelKeys } from './channel-keys.js';
 import { ACQUIRE, RELEASE, RENEW } from './lease-scripts.js';
 import { RandomDigits } from './random-digits.js';
@@ -7,6 +7,9 @@ import { isAnswer } from './redis-error.js';
 import { entryAgeMs, streamTtlMs } from './retention.js';
 import type { ScriptRunner } from './script-runner.js';
 import { encodeStored } from './stored-entry.js';
+
+/** How long after the end of a production its record says so to who tries again to end it, in milliseconds. */
+const ENDED_MS = 120_000;
 
 /**
  * Who produces into a channel, as a hash beside its stream.
@@ -20,6 +23,7 @@ export class RedisLeaseStore implements LeaseStore {
     private readonly scripts: ScriptRunner,
     private readonly keys: ChannelKeys,
     private readonly options: RedisSettings,
+    readonly store: LeaseStore['store'],
   ) {}
 
   async acquire(stream: string, token: string, { events, history }: LastWords, isRunning: boolean): Promise<boolean> {
@@ -47,12 +51,18 @@ export class RedisLeaseStore implements LeaseStore {
     return answer === 1 ? 'ours' : answer === 0 ? 'lost' : 'unknown';
   }
 
-  async release(stream: string, token: string): Promise<void> {
-    await this.scripts.run(RELEASE, [stream, this.keys.producer(stream)], [token, this.random.next()]);
+  async release(stream: string, token: string, end?: ProducerEnd): Promise<boolean> {
+    const says = end ? JSON.stringify(end.events.map(encodeStored)) : '';
+    const args = [token, this.random.next(), says, `${end?.last ?? ''}`, `${ENDED_MS}`];
+    return (await this.scripts.run(RELEASE, [stream, this.keys.producer(stream)], args)) === 1;
   }
 
   isFenced(error: unknown): boolean {
     return isAnswer(error, 'FENCED');
+  }
+
+  isLost(error: unknown): boolean {
+    return isAnswer(error, 'LOST');
   }
 
   /** How long a producer is remembered, dead ones as well: a stopped process may wake up at any time. */

@@ -1,6 +1,7 @@
 import type {
   SseIdempotentBackplane,
   SseObservableBackplane,
+  SseProducerLease,
   SseProducingBackplane,
   SseSignallingBackplane,
   SseTimedBackplane,
@@ -92,23 +93,14 @@ export class RedisBackplane
     this.followers = new ChannelFollowers(this.store, this.notifications, { checkIntervalMs, idleTtlMs, afterRound });
     this.heads = new HeadCache(this.store.order.compare);
     this.reads = new ReadQueue(publishTimeoutMs, (what) => redisUnavailable(what, 'not sent'));
-    this.leases = new ProducerLeases(new RedisLeaseStore(scripts, keys, settings), producerTtlMs);
+    const leases = new RedisLeaseStore(scripts, keys, settings, (...args) => this.put(...args));
+    this.leases = new ProducerLeases(leases, producerTtlMs);
     this.signals = new RedisSignalStore(scripts, keys.signals);
   }
 
   publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): Promise<string> {
     if (this.isClosed) return Promise.reject(backplaneClosed());
-    const stream = this.keys.stream(channel);
-    const lease = this.leases.of(stream);
-    const known = this.heads.newest(stream, this.followers.positionOf(stream));
-    const published = this.store.publish(stream, event, settings, { token: lease?.token, known }).then((answer) => {
-      const isNew = typeof answer === 'string';
-      const position = isNew ? answer : answer[0];
-      this.heads.note(stream, position);
-      if (!isNew) settings.onKnown?.(answer[1] ? parseRow(answer[1]).event : undefined);
-      return position;
-    });
-    return lease ? lease.guard(published) : published;
+    return this.put(this.keys.stream(channel), event, settings);
   }
 
   subscribe(channel: string, listener: SseBackplaneListener): SseBackplaneSubscription {
@@ -140,24 +132,26 @@ export class RedisBackplane
   }
 
   /**
-   * Makes this node the only producer of a channel, until it releases it or is silent for `producerTtlMs`. In the latter
+   * Makes this node the only producer of a channel, until it ends or releases it, or is silent for `producerTtlMs`. In the last
    * case some node that watches the channel, or the next one that looks, stores `lastWords` in its place, once; and
-   * what this node still publishes to the channel is refused.
+   * what this node still produces is refused.
    *
-   * @param onLost called when it is found that another took over
+   * @param onLost called when it is found that another took over, or that Redis has lost its data
    * @returns `undefined` if another node produces
    */
   async produce(
     channel: string,
     lastWords: readonly SseBackplaneEvent[],
     { history }: Pick<SsePublishSettings, 'history'>,
-    onLost: () => void,
-  ): Promise<{ release(): Promise<void> } | undefined> {
+    onLost: (why: 'taken' | 'gone') => void,
+  ): Promise<SseProducerLease | undefined> {
     if (this.isClosed) throw backplaneClosed();
     return await this.leases.acquire(this.keys.stream(channel), { events: lastWords, history }, onLost);
   }
 
-  async producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+  async producing(
+    channel: string,
+  ): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     if (this.isClosed) throw backplaneClosed();
     return await this.store.producing(this.keys.stream(channel));
   }
@@ -192,6 +186,21 @@ export class RedisBackplane
     this.pool.close();
     await this.leases.close();
     await Promise.all([this.link.close(), this.readLink.close()]);
+  }
+
+  private async put(
+    stream: string,
+    event: SseBackplaneEvent,
+    settings: SsePublishSettings,
+    producer?: { readonly token: string; readonly number: number },
+  ): Promise<string> {
+    const known = this.heads.newest(stream, this.followers.positionOf(stream));
+    const answer = await this.store.publish(stream, event, settings, known, producer);
+    const isNew = typeof answer === 'string';
+    const position = isNew ? answer : answer[0];
+    this.heads.note(stream, position);
+    if (!isNew) settings.onKnown?.(answer[1] ? parseRow(answer[1]).event : undefined);
+    return position;
   }
 
   /** What JSON, and by it a logger, shows: what is inside could tell how Redis is reached. */

@@ -188,9 +188,9 @@ end
  */
 const LAST_WORDS = `
 local function lastWords(key, recordKey, record, seen, random)
-  redis.call('HDEL', recordKey, 'until', 'words', 'keep', 'head')
+  redis.call('HDEL', recordKey, 'until', 'words', 'keep', 'head', 'number', 'position', 'life')
   redis.call('HSET', recordKey, 'holder', '')
-  if not seen or seen.ended or seen.head == record[4] then return seen end
+  if seen and seen.ended or record[4] ~= '' and (not seen or seen.head == record[4]) then return seen end
   local keep = cjson.decode(record[3])
   for i, event in ipairs(cjson.decode(record[2])) do
     append(key, look(key), event, keep[1], keep[2], keep[3], keep[4], '', redis.sha1hex(random .. i), false)

@@ -3,19 +3,23 @@ import { script } from './script.js';
 /**
  * Adds an event. KEYS: the stream, then the publish key if there is one, then the producer's record if it is one that
  * publishes. ARGV: the event, events to keep, bytes to keep, age to keep, life of the stream, life of the publish key or
- * empty, the producer's token or empty, the newest position that the node knows or empty, 18 random hexadecimal digits.
+ * empty, the producer's token or empty, the number of its event, the newest position that the node knows or empty, 18 random
+ * hexadecimal digits.
  *
  * A publish key counts only in the life that its event is in: what was lost or begun anew must be published again.
+ *
+ * A producer's events follow each other: the first one (number 0) begins, and each other one is stored only behind the one
+ * before it. So it is stored once, and not at all when Redis has lost what it belongs to.
  *
  * @returns the position; when the key is known, `[position, the entry if it is kept]`
  * @internal
  */
 export const PUBLISH = script(`
-local key, at, known = KEYS[1], 2, ARGV[8]
+local key, at, token, known = KEYS[1], 2, ARGV[7], ARGV[9]
 local seen, failure = look(key)
 if failure then return failure end
 local isLost = isRolledBack(seen, known)
-local memo
+local memo, record
 if ARGV[6] ~= '' then
   memo = KEYS[at]
   at = at + 1
@@ -25,18 +29,26 @@ if ARGV[6] ~= '' then
     if not seen.first or seen.life == life then return { id, redis.call('XRANGE', key, id, id)[1] } end
   end
 end
-if ARGV[7] ~= '' then
-  -- A record that is not there was lost with the store: whoever was declared dead has one that says so.
-  local holder = redis.call('HGET', KEYS[at], 'holder')
-  if holder and holder ~= ARGV[7] then
+if token ~= '' then
+  record = redis.call('HMGET', KEYS[at], 'holder', 'number', 'position', 'life')
+  if record[1] and record[1] ~= token then
     return redis.error_reply('FENCED another node produces into this channel, or has ended it')
+  end
+  local isThere = record[1] and seen and not isLost and seen.life == record[4]
+  if isThere and record[2] == ARGV[8] then return record[3] end
+  if ARGV[8] ~= '0' then
+    if not isThere or tonumber(record[2]) + 1 ~= tonumber(ARGV[8]) then
+      return redis.error_reply('LOST what was produced into this channel before is gone')
+    end
+    if seen.ended then return redis.error_reply('FENCED this channel was ended') end
   end
 end
 -- The end of what has ended would begin a new life, and what is kept be gone.
 if seen and seen.ended and not isLost and string.sub(ARGV[1], 1, 1) == 'N' then return seen.head end
 local id, life = append(key, seen, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]),
-  known, ARGV[9], isLost)
+  known, ARGV[10], isLost)
 if memo then try('SET', memo, id .. ' ' .. life, 'PX', ARGV[6]) end
+if record and record[1] then try('HSET', KEYS[at], 'number', ARGV[8], 'position', id, 'life', life) end
 return stored(id)
 `);
 

@@ -38,7 +38,7 @@ export class StreamStore implements ChannelStore, SilenceStore {
   /**
    * Stores an event and notifies.
    *
-   * `token` is the producer's, if one publishes; `known` the newest position that this node has seen.
+   * `producer` is the one that publishes, if there is one; `known` the newest position that this node has seen.
    *
    * @returns its position, or the first with the same key
    */
@@ -46,12 +46,13 @@ export class StreamStore implements ChannelStore, SilenceStore {
     stream: string,
     event: SseBackplaneEvent,
     { history, key }: SsePublishSettings,
-    { token, known }: { readonly token?: string | undefined; readonly known?: string | undefined },
+    known: string | undefined,
+    producer?: { readonly token: string; readonly number: number },
   ): Promise<string | KnownPublish> {
     const ageMs = entryAgeMs(history);
     const keys = [stream];
     if (key !== undefined) keys.push(this.keys.publishKey(stream, key));
-    if (token !== undefined) keys.push(this.keys.producer(stream));
+    if (producer) keys.push(this.keys.producer(stream));
     return this.scripts.run(
       PUBLISH,
       keys,
@@ -63,7 +64,8 @@ export class StreamStore implements ChannelStore, SilenceStore {
         `${ageMs}`,
         `${streamTtlMs(history, this.options.idleTtlMs)}`,
         key === undefined ? '' : `${Math.max(this.options.keyTtlMs, ageMs)}`,
-        token ?? '',
+        producer?.token ?? '',
+        `${producer?.number ?? ''}`,
         known ?? '',
         this.random.next(),
       ],
@@ -100,16 +102,18 @@ export class StreamStore implements ChannelStore, SilenceStore {
     return row === undefined ? undefined : parseRow(row).position;
   }
 
-  /** Whether a node produces into the channel, and the newest entry. What a dead one has left is ended first. */
-  async producing(stream: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+  /** Who produces into the channel, and the newest entry. What a dead one has left is ended first. */
+  async producing(
+    stream: string,
+  ): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     const ask = async () =>
-      (await this.scripts.run(PRODUCING, [stream, this.keys.producer(stream)], [])) as [number, unknown?];
-    let [state, row] = await ask();
+      (await this.scripts.run(PRODUCING, [stream, this.keys.producer(stream)], [])) as [number, string, unknown?];
+    let [state, token, row] = await ask();
     if (state === -1) {
       await this.look(stream);
-      [state, row] = await ask();
+      [state, token, row] = await ask();
     }
-    return { isRunning: state === 1, newest: row ? parseRow(row).event : undefined };
+    return { producer: state === 1 ? token : undefined, newest: row ? parseRow(row).event : undefined };
   }
 
   /** Three commands for all of them, which cost a tenth of as many looks. */

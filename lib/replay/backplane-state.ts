@@ -1,7 +1,7 @@
 import { isObservable } from '../backplane/abilities.js';
 import type { SseBackplane } from '../backplane/backplane.js';
+import { isUnavailable } from '../backplane/is-unavailable.js';
 import type { Observer } from '../connection/observer.js';
-import { SseError } from '../protocol/sse-error.js';
 
 /** How often a backplane that is away is asked for its health, in milliseconds. */
 const ASK_EVERY_MS = 1_000;
@@ -61,9 +61,4 @@ export class BackplaneState {
     this.timer = undefined;
     this.observer.backplaneChanged(isUp, error);
   }
-}
-
-/** Whether it says that the backplane is away. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof SseError && error.code === 'SSE_BACKPLANE_UNAVAILABLE';
 }

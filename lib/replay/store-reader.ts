@@ -1,6 +1,6 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
 import { retryDelay } from '../protocol/retry-delay.js';
-import { isUnavailable, type BackplaneState } from './backplane-state.js';
+import type { BackplaneState } from './backplane-state.js';
 
 /** How many readers go on when one has got its answer: twice as many each time, and never all at once. */
 const WAKES = 2;

@@ -189,7 +189,7 @@ export class CatchUp {
 
   // --- gaps and snapshots -----------------------------------------------------------------------------------------
 
-  /** Announces what is missing, and goes on at the heads. */
+  /** Announces what is missing, and goes on at the heads, or behind what was lost: the failure of an answer may follow it. */
   private tellGaps(): void {
     const { replay } = this;
     const missing = this.cursors.filter(({ gap }) => gap !== undefined);
@@ -201,7 +201,8 @@ export class CatchUp {
     const byReason = new Map<SseGapReason, ChannelCursor[]>();
     for (const cursor of missing) {
       byReason.set(cursor.gap!, [...(byReason.get(cursor.gap!) ?? []), cursor]);
-      cursor.jump(load?.nextIn(cursor.channel) ?? cursor.channel.log.next);
+      const { channel } = cursor;
+      cursor.jump(load?.nextIn(channel) ?? (snapshot ? channel.log.next : channel.afterLoss(cursor.next)));
     }
     if (snapshot) this.isSnapshotDue = true;
     this.output.tellGaps(byReason);

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { getEventListeners, getMaxListeners } from 'node:events';
 import { Controller, Logger } from '@nestjs/common';
-import type { SseProducingBackplane, SseSignallingBackplane } from '../../lib/backplane/abilities.js';
-import type { SseBackplaneEvent } from '../../lib/backplane/backplane.js';
+import type { SseProducerLease, SseProducingBackplane, SseSignallingBackplane } from '../../lib/backplane/abilities.js';
+import type { SseBackplaneEvent, SsePublishSettings } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import {
   Sse,
@@ -304,6 +304,7 @@ describe('what is produced into a channel', () => {
     class Failing extends MemoryBackplane implements SseProducingBackplane {
       fails: (event: SseBackplaneEvent) => boolean = () => false;
       refused = 0;
+      count = 0;
       held = new Set<string>();
       lose: () => void = () => undefined;
       override publish(...args: Parameters<MemoryBackplane['publish']>) {
@@ -311,14 +312,34 @@ describe('what is produced into a channel', () => {
         this.refused++;
         return Promise.reject(away());
       }
-      produce(channel: string, _: unknown, __: unknown, onLost: () => void) {
+      produce(
+        channel: string,
+        _: unknown,
+        { history }: Pick<SsePublishSettings, 'history'>,
+        onLost: (why: 'taken' | 'gone') => void,
+      ) {
         if (this.held.has(channel)) return Promise.resolve(undefined);
         this.held.add(channel);
-        this.lose = onLost;
-        return Promise.resolve({ release: () => Promise.resolve(void this.held.delete(channel)) });
+        this.lose = () => {
+          this.held.delete(channel);
+          onLost('taken');
+        };
+        const id = `producer ${++this.count}`;
+        const lease: SseProducerLease = {
+          id,
+          publish: async (event, number, settings) =>
+            await this.publish(channel, event, { ...settings, key: `${id}, ${number}` }),
+          end: async (events) => {
+            const refused = events.find((event) => this.fails(event));
+            for (const event of refused ? [refused] : events) await this.publish(channel, event, { history });
+            await lease.release();
+          },
+          release: () => Promise.resolve(void this.held.delete(channel)),
+        };
+        return Promise.resolve(lease);
       }
       producing(channel: string) {
-        return Promise.resolve({ isRunning: this.held.has(channel) });
+        return Promise.resolve({ producer: this.held.has(channel) ? `producer ${this.count}` : undefined });
       }
     }
     let backplane: Failing;
@@ -454,17 +475,17 @@ describe('what is produced into a channel', () => {
   // It stopped what was about to be refused here, answered true, and the other node went on.
   it('is stopped where it runs, also while this node asks whether it may produce', async () => {
     class Elsewhere extends MemoryBackplane implements SseProducingBackplane, SseSignallingBackplane {
-      isRunning = true;
+      producer: string | undefined = 'another one';
       readonly signals: string[] = [];
       produce() {
         return Promise.resolve(undefined);
       }
       producing() {
-        return Promise.resolve({ isRunning: this.isRunning });
+        return Promise.resolve({ producer: this.producer });
       }
       signal(message: string) {
         this.signals.push(message);
-        this.isRunning = false;
+        this.producer = undefined;
         return Promise.resolve();
       }
       onSignal() {}
@@ -473,7 +494,7 @@ describe('what is produced into a channel', () => {
     await begin({ backplane });
     const refused = expect(broadcaster.produce('a', [])).rejects.toMatchObject({ code: 'SSE_PRODUCER_RUNNING' });
     expect(await broadcaster.stop('a')).toBe(true);
-    expect(backplane.signals).toEqual(['{"stop":"a"}']);
+    expect(backplane.signals).toEqual(['{"stop":"a","producer":"another one"}']);
     await refused;
   });
 

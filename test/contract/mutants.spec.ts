@@ -1,8 +1,28 @@
+import type { SseProducerLease } from '../../lib/backplane/abilities.js';
 import type { SseBackplane, SseBackplaneEntry, SseBackplaneListener } from '../../lib/backplane/backplane.js';
 import { MemoryBackplane } from '../../lib/backplane/memory-backplane.js';
 import { backplaneContract } from '../../lib/backplane-testing/backplane-contract.js';
 import { FakeBackplane } from '../following/fake-backplane.js';
 import { FakeBroker } from '../following/fake-broker.js';
+
+/** A lease of nothing. */
+const anyLease: SseProducerLease = {
+  id: 'any',
+  publish: () => Promise.resolve(''),
+  end: () => Promise.resolve(),
+  release: () => Promise.resolve(),
+};
+
+/** A lease that does some things in another way. */
+function changed(lease: SseProducerLease, changes: Partial<SseProducerLease>): SseProducerLease {
+  return {
+    id: lease.id,
+    publish: (...args) => lease.publish(...args),
+    end: (...args) => lease.end(...args),
+    release: () => lease.release(),
+    ...changes,
+  };
+}
 
 /** What a broken node does in another way. */
 type Break = (node: FakeBackplane, broker: FakeBroker) => Partial<FakeBackplane>;
@@ -495,7 +515,10 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
   [
     'everybody may produce',
     'lets one at a time produce into a channel, and another one when it has released it, if it can',
-    () => ({ produce: async () => ({ release: () => Promise.resolve() }) }),
+    (node) => ({
+      // Nothing is asked: a lease of its own for everybody.
+      produce: async (channel, ...args) => (await node.produce(channel, ...args)) ?? anyLease,
+    }),
   ],
   [
     'nobody may produce after the first',
@@ -503,7 +526,7 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
     (node, broker) => ({
       produce: async (channel, ...args) => {
         const lease = await node.produce(channel, ...args);
-        return lease && { release: async () => void broker.streams.get(channel) };
+        return lease && changed(lease, { release: async () => void broker.streams.get(channel) });
       },
     }),
   ],
@@ -514,12 +537,13 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
       produce: async (channel, words, settings, onLost) => {
         const lease = await node.produce(channel, words, settings, onLost);
         return (
-          lease && {
+          lease &&
+          changed(lease, {
             release: async () => {
               await lease.release();
               await node.publish(channel, { kind: 'event', data: 'last words' }, { ...settings, key: undefined });
             },
-          }
+          })
         );
       },
     }),
@@ -552,8 +576,8 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
           return node.produce(channel, ...args);
         },
         producing: async (channel) => {
-          const { isRunning, newest } = await node.producing(channel);
-          return { isRunning: isRunning && own.has(channel), newest };
+          const { producer, newest } = await node.producing(channel);
+          return { producer: own.has(channel) ? producer : undefined, newest };
         },
       };
     },
@@ -563,8 +587,8 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
     'tells every node whether one produces, and the newest event, if it can',
     (node) => ({
       producing: async (channel) => {
-        const { isRunning, newest } = await node.producing(channel);
-        return { isRunning, newest: newest && { ...newest, data: newest.kind === 'end' ? undefined : newest.data } };
+        const { producer, newest } = await node.producing(channel);
+        return { producer, newest: newest && { ...newest, data: newest.kind === 'end' ? undefined : newest.data } };
       },
     }),
   ],
@@ -572,7 +596,41 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
     'two nodes may produce when they ask at the same moment',
     'lets one of several nodes produce that want to at the same moment, if it can',
     (node) => ({
-      produce: async (...args) => (await node.produce(...args)) ?? { release: () => Promise.resolve() },
+      produce: async (...args) => (await node.produce(...args)) ?? anyLease,
+    }),
+  ],
+  [
+    'an event that is tried again is stored again',
+    'stores what a producer says once, and only behind what it said before, if it can',
+    (node) => ({
+      produce: async (...args) => {
+        const lease = await node.produce(...args);
+        let number = 0;
+        return lease && changed(lease, { publish: (event, _, settings) => lease.publish(event, number++, settings) });
+      },
+    }),
+  ],
+  [
+    'an end is stored whatever is missing',
+    'stores what a producer says once, and only behind what it said before, if it can',
+    (node) => ({
+      produce: async (...args) => {
+        const lease = await node.produce(...args);
+        return lease && changed(lease, { end: (events) => lease.end(events, undefined) });
+      },
+    }),
+  ],
+  [
+    'what is produced goes on in another life',
+    'begins no new life with what is produced when the channel was begun anew, and can say so, if it can',
+    (node) => ({
+      produce: async (channel, ...args) => {
+        const lease = await node.produce(channel, ...args);
+        return (
+          lease &&
+          changed(lease, { publish: async (event, _, settings) => node.publish(channel, event, settings) })
+        );
+      },
     }),
   ],
   [

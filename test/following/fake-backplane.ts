@@ -1,6 +1,7 @@
 import type {
   SseIdempotentBackplane,
   SseObservableBackplane,
+  SseProducerLease,
   SseProducingBackplane,
   SseSignallingBackplane,
   SseTimedBackplane,
@@ -23,7 +24,7 @@ import type {
   StoredRange,
 } from '../../lib/following/channel-store.js';
 import type { ChannelNotifications, Notifications } from '../../lib/following/notifications.js';
-import type { LastWords, LeaseStore } from '../../lib/following/producer-lease.js';
+import type { LastWords, LeaseStore, ProducerEnd } from '../../lib/following/producer-lease.js';
 import { ProducerLeases } from '../../lib/following/producer-leases.js';
 import { readPage } from '../../lib/following/read-page.js';
 import type { SilenceStore } from '../../lib/following/silence-check.js';
@@ -35,6 +36,7 @@ import type { FakeBroker, FakeListener } from './fake-broker.js';
 const LEASE_MS = 600_000;
 const CHECK_EVERY_MS = 10;
 const FENCED = 'another one produces';
+const LOST = 'what came before is not there';
 
 const timeOf = (position: string): number => Number.parseInt(position, 10);
 
@@ -64,21 +66,18 @@ class FakeStore implements ChannelStore, SilenceStore, LeaseStore, SignalStore, 
     channel: string,
     event: SseBackplaneEvent,
     { history, key }: SsePublishSettings,
-    token: string | undefined,
   ): Promise<{
     readonly position: string;
     readonly known?: SseBackplaneEvent | undefined;
     readonly isKnown?: boolean;
   }> {
-    return this.command(({ streams, keys, producers }) => {
+    return this.command(({ streams, keys }) => {
       const stream = streams.get(channel);
       const known = keys.get(`${channel}:${key}`);
       if (key !== undefined && known && known.base === stream?.base) {
         const entry = stream.entries.find(({ position }) => position === known.position);
         return { position: known.position, isKnown: true, known: entry?.event };
       }
-      const producer = producers.get(channel);
-      if (token !== undefined && producer?.token !== token) throw storeUnavailable('The broker', FENCED, 'refused');
       if (event.kind === 'end' && stream?.isEnded) return { position: stream.head };
       const position = this.broker.append(channel, event, history);
       if (key !== undefined) keys.set(`${channel}:${key}`, { position, base: streams.get(channel)!.base });
@@ -149,19 +148,45 @@ class FakeStore implements ChannelStore, SilenceStore, LeaseStore, SignalStore, 
     });
   }
 
-  release(channel: string, token: string): Promise<void> {
-    return this.command(({ producers }) => {
-      if (producers.get(channel)?.token !== token) return;
-      this.broker.sayLastWords(channel);
-      producers.delete(channel);
+  store(
+    channel: string,
+    event: SseBackplaneEvent,
+    { history }: Pick<SsePublishSettings, 'history'>,
+    { token, number }: { readonly token: string; readonly number: number },
+  ): Promise<string> {
+    return this.command(({ streams, producers }) => {
+      const producer = producers.get(channel);
+      const stream = streams.get(channel);
+      if (!producer || producer.token !== token) throw storeUnavailable('The broker', FENCED, 'refused');
+      const newest = producer.newest?.base === stream?.base ? producer.newest : undefined;
+      if (newest?.number === number) return newest.position;
+      if (number !== 0 && newest?.number !== number - 1) throw storeUnavailable('The broker', LOST, 'refused');
+      const position = this.broker.append(channel, event, history);
+      producer.newest = { number, position, base: streams.get(channel)!.base };
+      return position;
     });
   }
 
-  producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+  release(channel: string, token: string, end?: ProducerEnd): Promise<boolean> {
+    return this.command(({ producers, streams }) => {
+      const producer = producers.get(channel);
+      if (producer?.token !== token) return producer !== undefined;
+      if (!producer.lastWords) return true;
+      const last = producer.newest?.base === streams.get(channel)?.base ? producer.newest?.number : undefined;
+      if (end?.last !== undefined && end.last !== last) return false;
+      if (end) producer.lastWords = { ...producer.lastWords, events: end.events };
+      this.broker.sayLastWords(channel);
+      if (!end) producers.delete(channel);
+      return true;
+    });
+  }
+
+  producing(channel: string): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     return this.command(({ producers, streams }) => {
       if (producers.get(channel)?.isDead) this.broker.sayLastWords(channel);
+      const producer = producers.get(channel);
       return {
-        isRunning: producers.get(channel)?.lastWords !== undefined,
+        producer: producer?.lastWords && producer.token,
         newest: streams.get(channel)?.entries.at(-1)?.event,
       };
     });
@@ -169,6 +194,10 @@ class FakeStore implements ChannelStore, SilenceStore, LeaseStore, SignalStore, 
 
   isFenced(error: unknown): boolean {
     return error instanceof Error && error.message.includes(FENCED);
+  }
+
+  isLost(error: unknown): boolean {
+    return error instanceof Error && error.message.includes(LOST);
   }
 
   signal(message: string): Promise<void> {
@@ -271,12 +300,7 @@ export class FakeBackplane
 
   async publish(channel: string, event: SseBackplaneEvent, settings: SsePublishSettings): Promise<string> {
     if (this.isClosed) throw backplaneClosed();
-    const { position, isKnown, known } = await this.store.publish(
-      channel,
-      event,
-      settings,
-      this.leases.of(channel)?.token,
-    );
+    const { position, isKnown, known } = await this.store.publish(channel, event, settings);
     if (isKnown) settings.onKnown?.(known);
     return position;
   }
@@ -298,12 +322,12 @@ export class FakeBackplane
     channel: string,
     events: readonly SseBackplaneEvent[],
     { history }: Pick<SsePublishSettings, 'history'>,
-    onLost: () => void,
-  ): Promise<{ release(): Promise<void> } | undefined> {
+    onLost: (why: 'taken' | 'gone') => void,
+  ): Promise<SseProducerLease | undefined> {
     return this.leases.acquire(channel, { events, history }, onLost);
   }
 
-  producing(channel: string): Promise<{ isRunning: boolean; newest: SseBackplaneEvent | undefined }> {
+  producing(channel: string): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     return this.store.producing(channel);
   }
 

@@ -22,6 +22,8 @@ export interface FakeProducer {
   readonly node: FakeListener;
   isDead: boolean;
   lastWords: LastWords | undefined;
+  /** The newest event that it has stored. */
+  newest?: { readonly number: number; readonly position: string; readonly base: string };
 }
 
 /** What the broker tells those who listen. */

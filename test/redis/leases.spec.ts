@@ -40,10 +40,10 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
     await server.stop();
   });
 
-  const start = async (onLost: () => void = ignore) => {
+  const start = async (onLost: (why: 'taken' | 'gone') => void = ignore) => {
     const lease = await producer.produce(channel, words, settings, onLost);
-    await producer.publish(channel, { kind: 'start' }, settings);
-    await producer.publish(channel, event('1'), settings);
+    await lease!.publish({ kind: 'start' }, 0, settings);
+    await lease!.publish(event('1'), 1, settings);
     return lease!;
   };
   const ends = (of = logs) =>
@@ -71,7 +71,7 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
   it('adds nothing when the end is stored already, nor when nothing was stored since it began', async () => {
     await begin();
     const lease = await start();
-    await producer.publish(channel, { kind: 'end' }, settings);
+    await lease.end([{ kind: 'end' }], 1);
     await lease.release();
     await ends();
     const idle = await producer.produce(channel, words, settings, ignore);
@@ -85,7 +85,7 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
     await begin();
     const lease = await start();
     await server.command('CONFIG', 'SET', 'maxmemory', '1');
-    await expect(producer.publish(channel, event('x'), settings)).rejects.toThrow(/nothing was stored/);
+    await expect(lease.publish(event('x'), 2, settings)).rejects.toThrow(/nothing was stored/);
     await lease.release();
     await ends();
     await server.command('CONFIG', 'SET', 'maxmemory', '0');
@@ -118,20 +118,101 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
     for (const log of logs) expect(log.data).toEqual([undefined, '1', 'last words', undefined]);
   });
 
-  it('goes on after Redis has lost its data, also the record of it', async () => {
+  // It went on: who came late read the rest, and nothing said that its beginning was missing.
+  it.each<[string, (base: string) => Promise<unknown>]>([
+    ['has lost everything', () => server.command('FLUSHALL')],
+    ['has lost the stream', (key) => server.command('DEL', key)],
+    [
+      'has lost everything, and a watcher has made the stream again',
+      async (key) => {
+        await server.command('FLUSHALL');
+        await server.until(['EXISTS', key], ':1');
+      },
+    ],
+    [
+      'has lost everything, and another node has published since',
+      async () => {
+        await server.command('FLUSHALL');
+        await others[0]!.publish(channel, event('a note'), settings);
+      },
+    ],
+  ])('stores nothing more when Redis %s, and ends with what it says of that', async (_, harm) => {
     await begin();
-    let isLost = false;
-    const lease = await start(() => (isLost = true));
-    await server.command('FLUSHALL');
-    await producer.publish(channel, event('2'), settings);
-    // The renewal finds no record, and makes it again.
-    await server.until(['HGET', `sse:{${channel}}:p`, 'holder'], '$16');
-    expect(await others[0]!.produce(channel, words, settings, ignore)).toBeUndefined();
-    await producer.publish(channel, event('3'), settings);
-    expect(isLost).toBe(false);
-    await lease.release();
+    const lease = await start();
+    await Promise.all(logs.map((log) => log.has('1')));
+    await harm(`sse:{${channel}}`);
+    await expect(lease.publish(event('2'), 2, settings)).rejects.toMatchObject({ code: 'SSE_PRODUCTION_LOST' });
+    await expect(lease.end([{ kind: 'end' }], 1)).rejects.toMatchObject({ code: 'SSE_PRODUCTION_LOST' });
+    await lease.end([event('it is lost'), { kind: 'end', data: 'failed' }], undefined);
     await ends();
-    for (const log of logs) expect(log.data.slice(-3)).toEqual(['3', 'last words', undefined]);
+    for (const log of logs) expect(log.data.slice(-2)).toEqual(['it is lost', 'failed']);
+    for (const node of [producer, ...others]) {
+      const { entries } = await node.read(channel, undefined, 10);
+      expect(entries.map(({ event }) => event.data).filter((data) => data !== 'a note')).toEqual([
+        'it is lost',
+        'failed',
+      ]);
+    }
+    await free();
+  });
+
+  it('learns from its renewal that Redis has lost everything', async () => {
+    await begin();
+    let heard: string | undefined;
+    const lease = await start((why) => (heard = why));
+    await server.command('FLUSHALL');
+    await until(() => heard !== undefined, 'the loss');
+    expect(heard).toBe('gone');
+    await lease.end([{ kind: 'end' }], undefined);
+    await ends();
+    await free();
+  });
+
+  // Redis has older data: what the record says of the newest event is as old as the stream.
+  it('stores nothing more when Redis has lost the newest of what was produced', async () => {
+    await begin();
+    const lease = await start();
+    const keys = [`sse:{${channel}}`, `sse:{${channel}}:p`] as const;
+    for (const key of keys) await server.command('COPY', key, `older ${key}`);
+    await lease.publish(event('2'), 2, settings);
+    for (const key of keys) await server.command('COPY', `older ${key}`, key, 'REPLACE');
+    // By a node that knows nothing newer: nothing shows that it is behind.
+    await others[1]!.close();
+    const stranger = (others[1] = new RedisBackplane({ url: server.url }));
+    await stranger.publish(channel, event('a note'), settings);
+    await expect(lease.publish(event('3'), 3, settings)).rejects.toMatchObject({ code: 'SSE_PRODUCTION_LOST' });
+    await lease.release();
+    await ends(logs.slice(0, 2));
+  });
+
+  it('stores an event once that is tried again because Redis was killed before it answered', async () => {
+    await begin({ aof: true });
+    const lease = await start();
+    link.forwardOnly(0);
+    await expect(lease.publish(event('2'), 2, settings)).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });
+    await logs[1]!.has('2');
+    await server.kill();
+    await server.run();
+    link.forwardOnly(Infinity);
+    const again = async (): Promise<unknown> => lease.publish(event('2'), 2, settings).catch(() => again());
+    await again();
+    await lease.publish(event('3'), 3, settings);
+    await lease.end([{ kind: 'end' }], 3);
+    await ends(logs.slice(1));
+    const { entries } = await others[0]!.read(channel, undefined, 10);
+    expect(entries.map(({ event }) => event.data)).toEqual([undefined, '1', '2', '3', undefined]);
+  });
+
+  // Each event left a key behind for five minutes.
+  it('needs nothing of Redis but the stream and one record, and no record when it is over', async () => {
+    await begin();
+    const lease = await start();
+    for (let number = 2; number < 50; number++) await lease.publish(event(`${number}`), number, settings);
+    const keys = async () => (await server.command('KEYS', '*')).split('\r\n').filter((line) => line.startsWith('sse:'));
+    expect((await keys()).sort()).toEqual([`sse:{${channel}}`, `sse:{${channel}}:p`]);
+    await lease.end([{ kind: 'end' }], 49);
+    expect(await server.command('HKEYS', `sse:{${channel}}:p`)).toBe('*1\r\n$6\r\nholder\r\n');
+    expect(Number((await server.command('PTTL', `sse:{${channel}}:p`)).slice(1))).toBeLessThanOrEqual(120_000);
   });
 
   it('is not left behind when it is not known whether it was acquired', async () => {

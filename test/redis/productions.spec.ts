@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { SseShutdownService } from '../../lib/index.js';
 import { Gate } from '../channels/gates.js';
-import { open } from '../support/client.js';
+import { open, type Client } from '../support/client.js';
 import { describeWith } from '../support/external.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
@@ -164,15 +164,39 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
     await produceAgain();
   });
 
-  it('ends for the readers of both nodes when Redis loses everything, and another can begin', async () => {
-    const production = await nodes[0]!.broadcaster.produce('answer', endless());
+  // It completed, and who came late read its rest without a word of what was missing.
+  it.each([
+    ['everything', () => server.command('FLUSHALL')],
+    ['its stream', () => server.command('DEL', 'sse:{answer}')],
+  ])('fails for the readers of both nodes when Redis loses %s, and another can begin', async (_, harm) => {
+    const gate = new Gate();
+    const production = await nodes[0]!.broadcaster.produce('answer', async function* () {
+      yield* numbered(10);
+      await gate.pass();
+      yield* ['a rest', 'that looks whole'];
+    });
     const readers = await readersOf('answer');
     for (const reader of readers) await reader.events(10);
-    await server.command('FLUSHALL');
-    await nodes[0]!.broadcaster.stop('answer');
-    for (const reader of readers) await reader.rest();
+    await harm();
+    gate.open();
     await production.done;
+    for (const reader of readers) expect((await reader.rest()).at(-1)).toMatchObject({ event: 'error' });
+    for (const { broadcaster } of nodes) {
+      expect(await broadcaster.status('answer')).toEqual({ status: 'failed', message: 'Internal server error' });
+    }
+    for (const late of await readersOf('answer')) {
+      expect((await late.rest()).map(({ event, data }) => event ?? data)).toEqual(['error']);
+    }
+    expect(logged.mock.calls.flat()).toContainEqual(expect.objectContaining({ code: 'SSE_PRODUCTION_LOST' }));
     await produceAgain();
+  });
+
+  it('fails when Redis loses everything while its source says nothing', async () => {
+    await nodes[0]!.broadcaster.produce('answer', () => new Promise(() => undefined));
+    const [reader] = (await readersOf('answer')) as [Client];
+    await server.command('FLUSHALL');
+    expect((await reader.rest()).at(-1)).toMatchObject({ event: 'error' });
+    expect(await nodes[1]!.broadcaster.status('answer')).toMatchObject({ status: 'failed' });
   });
 
   it('fails when Redis is away for longer than it may be, and its end is stored when it is back', async () => {
