@@ -24,10 +24,8 @@ export function commandFailure(error: unknown, trouble: unknown): CommandFailure
   const name = error instanceof Error ? error.constructor.name : '';
   const message = error instanceof Error ? error.message : String(error);
   if (/Reply$|ErrorReply/.test(name) || /^[A-Z]{2,}[A-Z]* /.test(message)) {
-    // Every error of a script comes before it has stored something, except this one.
-    const status = message.startsWith('STORED ') ? 'stored' : 'refused';
     return {
-      error: redisUnavailable('an error answer', status, error),
+      error: refusal(error),
       isAnswer: true,
       isWrongServer: WRONG_SERVER.test(message),
       isUnsent: false,
@@ -44,4 +42,11 @@ export function commandFailure(error: unknown, trouble: unknown): CommandFailure
     isUnsent,
     isLate,
   };
+}
+
+/** An error that Redis has answered with. @internal */
+export function refusal(error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  // Every error of a script comes before it has stored something, except this one.
+  return redisUnavailable('an error answer', message.startsWith('STORED ') ? 'stored' : 'refused', error);
 }

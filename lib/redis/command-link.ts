@@ -18,8 +18,6 @@ const REPLACE_AFTER_MS = 500;
 interface Command {
   readonly key: string;
   readonly args: string[];
-  /** Whether `maxPending` counts it. */
-  readonly isPublish: boolean;
   /** When the client got it, on the clock of `performance.now()`. */
   sentAt: number;
   isSettled: boolean;
@@ -35,9 +33,9 @@ interface Command {
 /**
  * A connection that commands go by: one for a server, one for each shard of a cluster.
  *
- * node-redis reconnects by itself. What is added here is that every command has an outcome within bounded time, that so
- * many publishes wait and no more, and that a connection which owes an answer and is silent (half-open: the peer is gone and
- * no packet says so) is replaced instead of waited for.
+ * node-redis reconnects by itself. What is added here is that every command has an outcome within bounded time, and that a
+ * connection which owes an answer and is silent (half-open: the peer is gone and no packet says so) is replaced instead of
+ * waited for.
  *
  * Commands are held here until a connection takes them, not by node-redis: so it is known of each whether it was sent, and
  * one that was not goes to the next connection, with what is left of its time.
@@ -49,7 +47,6 @@ export class CommandLink {
   pending = 0;
   /** The last failure, until a command succeeds again. */
   failure: Error | undefined;
-  private publishes = 0;
   /** Not enumerable: it knows the password. */
   #client: AnyClient | undefined;
   /** Settles when the client takes commands; a cluster has to be discovered first. */
@@ -67,7 +64,7 @@ export class CommandLink {
 
   constructor(
     private readonly make: () => AnyClient | Promise<AnyClient>,
-    private readonly options: Pick<SseRedisOptions, 'publishTimeoutMs' | 'maxPending'>,
+    private readonly options: Pick<SseRedisOptions, 'publishTimeoutMs'>,
   ) {}
 
   /** The cluster client, once it knows its shards. */
@@ -85,21 +82,15 @@ export class CommandLink {
   /**
    * Sends a command to the server that has `key`. Commands with the same key are sent in the order of the calls.
    *
-   * @param isPublish whether it counts for `maxPending`: nothing else keeps a publish out
    * @throws {SseError} `SSE_BACKPLANE_UNAVAILABLE` | `SSE_CLOSED`; an error answer is the cause
    */
-  send(key: string, args: string[], isPublish = false): Promise<unknown> {
+  send(key: string, args: string[]): Promise<unknown> {
     if (this.isClosed) return Promise.reject(backplaneClosed());
-    if (isPublish && this.publishes >= this.options.maxPending) {
-      return Promise.reject(redisUnavailable(`${this.publishes} publishes wait already (maxPending)`, 'not sent'));
-    }
     this.pending++;
-    if (isPublish) this.publishes++;
     return new Promise((resolve, reject) => {
       const command: Command = {
         key,
         args,
-        isPublish,
         sentAt: 0,
         isSettled: false,
         client: undefined,
@@ -243,7 +234,6 @@ export class CommandLink {
     command.isSettled = true;
     command.stopTimer();
     this.held.delete(command);
-    if (command.isPublish) this.publishes--;
     if (--this.pending === 0) this.onIdle();
     return true;
   }

@@ -32,6 +32,11 @@ export function connectionMaker(
   };
 }
 
+/** Whether clients like it are of a cluster. @internal */
+export function makesCluster(client: SseRedisOptions['client']): boolean {
+  return client !== undefined && isCluster(client as unknown as SingleClient | ClusterClient);
+}
+
 async function loadPackage(): Promise<{ createClient(options: object): unknown }> {
   try {
     return await import('redis');

@@ -23,7 +23,7 @@ import { SignalInbox } from '../following/signal-inbox.js';
 import { backplaneClosed } from '../following/store-error.js';
 import { ChannelKeys } from './channel-keys.js';
 import { CommandLink } from './command-link.js';
-import { connectionMaker } from './connection-maker.js';
+import { connectionMaker, makesCluster } from './connection-maker.js';
 import { RedisLeaseStore } from './lease-store.js';
 import { type RedisSettings, resolveRedisOptions, type SseRedisOptions } from './redis-backplane-options.js';
 import { redisUnavailable } from './redis-error.js';
@@ -83,8 +83,9 @@ export class RedisBackplane
     const make = connectionMaker({ url, client }, publishTimeoutMs);
     const link = (this.link = new CommandLink(make, settings));
     const readLink = (this.readLink = new CommandLink(make, settings));
-    const scripts = new ScriptRunner(link);
-    this.store = new StreamStore(link, scripts, new ScriptRunner(readLink), keys, settings);
+    const isCluster = makesCluster(client);
+    const scripts = new ScriptRunner(link, isCluster);
+    this.store = new StreamStore(link, scripts, new ScriptRunner(readLink, isCluster), keys, settings);
     this.pool = new SubscriberPool(link, settings);
     this.notifications = new RedisNotifications(this.pool);
     const afterRound = () => {
@@ -149,9 +150,7 @@ export class RedisBackplane
     return await this.leases.acquire(this.keys.stream(channel), { events: lastWords, history }, onLost);
   }
 
-  async producing(
-    channel: string,
-  ): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
+  async producing(channel: string): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     if (this.isClosed) throw backplaneClosed();
     return await this.store.producing(this.keys.stream(channel));
   }
@@ -184,7 +183,7 @@ export class RedisBackplane
     this.inbox?.close();
     this.followers.close();
     this.pool.close();
-    await this.leases.close();
+    await Promise.all([this.store.close(), this.leases.close()]);
     await Promise.all([this.link.close(), this.readLink.close()]);
   }
 

@@ -3,7 +3,7 @@ import { isAnswer } from './redis-error.js';
 import type { Script } from './script.js';
 
 /**
- * Runs scripts by their hash. One that Redis has forgotten is sent as text, and what comes for the same key meanwhile waits:
+ * Runs scripts by their hash. One that Redis has forgotten is sent as text, and what comes for the same keys meanwhile waits:
  * it would overtake.
  *
  * @internal
@@ -11,25 +11,38 @@ import type { Script } from './script.js';
 export class ScriptRunner {
   private readonly reloading = new Map<string, Promise<unknown>>();
 
-  constructor(private readonly link: CommandLink) {}
+  /** @param isCluster whether keys may be on different servers */
+  constructor(
+    private readonly link: CommandLink,
+    private readonly isCluster: boolean,
+  ) {}
+
+  /**
+   * What a key may be in one call with. In a cluster that is the keys of its channel alone: those of a slot could be, but while
+   * the slot moves they are on two servers.
+   */
+  laneOf(key: string): string {
+    return this.isCluster ? key : '';
+  }
 
   /** @throws {SseError} as `CommandLink.send()` does */
-  run(script: Script, keys: readonly string[], args: readonly string[], isPublish = false): Promise<unknown> {
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const [key = ''] = keys;
+    const lane = this.laneOf(key);
     const tail = [`${keys.length}`, ...keys, ...args];
     const call = (): Promise<unknown> =>
-      this.link.send(key, ['EVALSHA', script.sha, ...tail], isPublish).catch((error: Error) => {
+      this.link.send(key, ['EVALSHA', script.sha, ...tail]).catch((error: Error) => {
         if (!isAnswer(error, 'NOSCRIPT')) throw error;
-        const retried = this.link.send(key, ['EVAL', script.text, ...tail], isPublish);
+        const retried = this.link.send(key, ['EVAL', script.text, ...tail]);
         const done = retried
           .catch(() => undefined)
           .then(() => {
-            if (this.reloading.get(key) === done) this.reloading.delete(key);
+            if (this.reloading.get(lane) === done) this.reloading.delete(lane);
           });
-        this.reloading.set(key, done);
+        this.reloading.set(lane, done);
         return retried;
       });
-    const reloading = this.reloading.get(key);
+    const reloading = this.reloading.get(lane);
     return reloading ? reloading.then(call) : call();
   }
 }

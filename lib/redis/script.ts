@@ -20,11 +20,12 @@ export const ENTRY_OVERHEAD = 100;
  * `look` tells of a stream: its head (`last-generated-id`: also right when the entry itself was trimmed or deleted), the
  * life that it is in, the bytes that life has had so far, whether its last entry is an end, and whether it never had one.
  *
- * `append` adds one entry and keeps the bounds. Every entry refers to the one before it, which is what lets a reader see
- * that it missed something. It carries the sum of bytes of its life up to and with it, so that the bound on bytes costs no
- * counting: the difference between the last and the first is what the stream holds.
+ * `add` adds one entry, and returns what `look` would tell then; `settle` keeps the bounds. Every entry refers to the one
+ * before it, which is what lets a reader see that it missed something. It carries the sum of bytes of its life up to and
+ * with it, so that the bound on bytes costs no counting: the difference between the last and the first is what the stream
+ * holds.
  *
- * Nothing after the `XADD` may fail: the caller would believe that nothing was stored. So `append` notes the first failure
+ * Nothing after the `XADD` may fail: the caller would believe that nothing was stored. So `try` notes the first failure
  * and goes on, and `stored` says it together with the position.
  *
  * Ids are `<ms>-<random>`, by the clock of Redis. The random number has 36 bits: a position proves that it was given out,
@@ -48,9 +49,14 @@ local function stored(id)
   if failed then return redis.error_reply('STORED ' .. id .. ' ' .. failed) end
   return id
 end
+local time = nil
 local function clock()
-  local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+  -- It stands still while a script runs.
+  if not time then
+    local t = redis.call('TIME')
+    time = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+  end
+  return time
 end
 local function parse(entry)
   if not entry or #entry[2] ~= 4 then return nil end
@@ -74,7 +80,7 @@ local function look(key)
     head = fields['last-generated-id'],
     life = last and last.life or fields['last-generated-id'],
     bytes = last and last.bytes or 0,
-    age = last and last.age or 0,
+    age = last and number(last.age) or '0',
     ended = last ~= nil and string.sub(last.event, 1, 1) == 'N',
     bare = fields['entries-added'] == 1 and fields['length'] == 0,
     first = parse(fields['first-entry']),
@@ -109,15 +115,19 @@ local function newBase(head, known, random)
   local seq = chance(random, 10)
   return number(ms + 1) .. '-' .. number(seq), number(ms + 1) .. '-' .. number(seq + 1 + chance(random, 1))
 end
-local function nextId(head, random)
+local function nextId(seen, random)
   local ms, seq = clock(), chance(random, 1)
-  local headMs, headSeq = split(head)
+  -- Of what was added before in the same script they are known.
+  local headMs, headSeq = seen.ms, seen.seq
+  if not headMs then headMs, headSeq = split(seen.head) end
   -- No position of ours: what follows on it would be none either.
   if headMs > MAX then return nil end
-  if ms > headMs then return number(ms) .. '-' .. number(seq) end
-  seq = headSeq + 1 + seq
-  if seq > MAX then return number(headMs + 1) .. '-' .. number(chance(random, 1)) end
-  return number(headMs) .. '-' .. number(seq)
+  if ms <= headMs then
+    ms, seq = headMs, headSeq + 1 + seq
+    if seq > MAX then ms, seq = headMs + 1, chance(random, 1) end
+  end
+  seen.ms, seen.seq = ms, seq
+  return string.format('%.0f-%.0f', ms, seq)
 end
 local function trimAge(key, age, oldest)
   if age == 0 or not oldest then return end
@@ -139,46 +149,58 @@ local function trimBytes(key, bytes, maxBytes, keepsLast)
     if not row then return end
     local first = parse(row)
     local held = first and bytes - first.bytes + first.size or maxBytes + 1
+    if held <= maxBytes then return end
     local length = try('XLEN', key)
-    if held <= maxBytes or type(length) ~= 'number' or (keepsLast and length == 1) then return end
+    if type(length) ~= 'number' or (keepsLast and length == 1) then return end
     -- Half of what seems too much at a time: entries differ in size, and one too few is dropped in the next round.
     local drop = math.max(1, math.floor(length * (held - maxBytes) / held / 2))
     if type(try('XTRIM', key, 'MAXLEN', '=', length - drop)) ~= 'number' then return end
   end
 end
-local function append(key, seen, event, maxEvents, maxBytes, age, ttl, known, random, isLost)
-  local kind = string.sub(event, 1, 1)
-  local prev, from, life, bytes, id = nil, '-', nil, 0, nil
-  local isNew = not seen or isLost or seen.ended or kind == 'S'
-  if not isNew then id = nextId(seen.head, random) end
-  if id then
-    prev, life, bytes = seen.head, seen.life, seen.bytes
-    -- What is kept whole is kept whole by all who publish into it, whatever else they keep of the channel.
-    if seen.first and seen.first.event == WHOLE then maxEvents, maxBytes, age = MAX, MAX, 0 end
-  else
+local function isWhole(key, seen)
+  -- Entries of a life that is kept whole have no age.
+  if seen.age ~= '0' then return false end
+  if not seen.first then seen.first = parse(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]) end
+  return seen.first ~= nil and seen.first.event == WHOLE
+end
+local function add(key, seen, event, age, known, random, isLost, maxEvents)
+  local kind, from, id = string.byte(event), '-', nil
+  if seen and not isLost and not seen.ended and kind ~= 83 then id = nextId(seen, random) end
+  if not id then
     if seen then
-      if not isLost and isNew then from = seen.head end
+      if not isLost and (seen.ended or kind == 83) then from = seen.head end
       redis.call('UNLINK', key)
     end
-    prev, id = newBase(seen and seen.head, known, random)
+    local base
+    base, id = newBase(seen and seen.head, known, random)
     -- Counted as added: a channel whose only event was dropped is not one that never had any.
-    redis.call('XADD', key, 'MAXLEN', '=', 0, prev, 'm', '', 'e', '')
-    life = prev
-    seen = { first = nil }
+    redis.call('XADD', key, 'MAXLEN', '=', 0, base, 'm', '', 'e', '')
+    seen = { head = base, life = base, bytes = 0, age = age, isNew = true }
+    seen.first = { bytes = #event + OVERHEAD, size = #event + OVERHEAD, event = event }
+  elseif isWhole(key, seen) then
+    -- What is kept whole is kept whole by all who publish into it, whatever else they keep of the channel.
+    age, maxEvents = '0', nil
   end
-  if kind == 'N' then maxEvents = math.max(maxEvents, 1) end
-  local size = #event + OVERHEAD
-  bytes = bytes + size
-  local meta = prev .. ' ' .. from .. ' ' .. life .. ' ' .. number(bytes) .. ' ' .. number(age)
-  id = redis.call('XADD', key, 'MAXLEN', '=', number(maxEvents), id, 'm', meta, 'e', event)
-  local first = seen.first
-  if size > maxBytes or (first and bytes - first.bytes + first.size > maxBytes) then
-    trimBytes(key, bytes, maxBytes, kind == 'N')
+  local prev, bytes = seen.head, seen.bytes + #event + OVERHEAD
+  local meta = string.format('%s %s %s %.0f %s', prev, from, seen.life, bytes, age)
+  if maxEvents then
+    if kind == 78 and maxEvents == '0' then maxEvents = '1' end
+    redis.call('XADD', key, 'MAXLEN', '=', maxEvents, id, 'm', meta, 'e', event)
+  else
+    redis.call('XADD', key, id, 'm', meta, 'e', event)
   end
-  trimAge(key, age, seen.oldest)
-  keepAlive(key, ttl)
   try('SPUBLISH', key, id .. ' ' .. prev .. ' ' .. from .. ' ' .. event)
-  return id, life
+  seen.head, seen.bytes, seen.age, seen.ended = id, bytes, age, kind == 78
+  return seen
+end
+local function settle(key, seen, maxEvents, maxBytes, age, ttl)
+  if not isWhole(key, seen) then
+    if maxEvents then try('XTRIM', key, 'MAXLEN', '=', seen.ended and maxEvents == '0' and '1' or maxEvents) end
+    -- What the life has had in all is no less than what is kept of it.
+    if seen.bytes > maxBytes then trimBytes(key, seen.bytes, maxBytes, seen.ended) end
+    if age ~= '0' and not seen.isNew then try('XTRIM', key, 'MINID', '=', number(clock() - age)) end
+  end
+  keepAlive(key, ttl)
 end
 `;
 
@@ -193,9 +215,10 @@ local function lastWords(key, recordKey, record, seen, random)
   if seen and seen.ended or record[4] ~= '' and (not seen or seen.head == record[4]) then return seen end
   local keep = cjson.decode(record[3])
   for i, event in ipairs(cjson.decode(record[2])) do
-    append(key, look(key), event, keep[1], keep[2], keep[3], keep[4], '', redis.sha1hex(random .. i), false)
+    seen = add(key, seen, event, number(keep[3]), '', redis.sha1hex(random .. i), false, number(keep[1]))
+    settle(key, seen, nil, keep[2], number(keep[3]), keep[4])
   end
-  return look(key) or seen
+  return seen
 end
 `;
 

@@ -1,58 +1,6 @@
 import { script } from './script.js';
 
 /**
- * Adds an event. KEYS: the stream, then the publish key if there is one, then the producer's record if it is one that
- * publishes. ARGV: the event, events to keep, bytes to keep, age to keep, life of the stream, life of the publish key or
- * empty, the producer's token or empty, the number of its event, the newest position that the node knows or empty, 18 random
- * hexadecimal digits.
- *
- * A publish key counts only in the life that its event is in: what was lost or begun anew must be published again.
- *
- * A producer's events follow each other: the first one (number 0) begins, and each other one is stored only behind the one
- * before it. So it is stored once, and not at all when Redis has lost what it belongs to.
- *
- * @returns the position; when the key is known, `[position, the entry if it is kept]`
- * @internal
- */
-export const PUBLISH = script(`
-local key, at, token, known = KEYS[1], 2, ARGV[7], ARGV[9]
-local seen, failure = look(key)
-if failure then return failure end
-local isLost = isRolledBack(seen, known)
-local memo, record
-if ARGV[6] ~= '' then
-  memo = KEYS[at]
-  at = at + 1
-  local before = seen and not isLost and redis.call('GET', memo)
-  if before then
-    local id, life = string.match(before, '^(%S+) (%S+)$')
-    if not seen.first or seen.life == life then return { id, redis.call('XRANGE', key, id, id)[1] } end
-  end
-end
-if token ~= '' then
-  record = redis.call('HMGET', KEYS[at], 'holder', 'number', 'position', 'life')
-  if record[1] and record[1] ~= token then
-    return redis.error_reply('FENCED another node produces into this channel, or has ended it')
-  end
-  local isThere = record[1] and seen and not isLost and seen.life == record[4]
-  if isThere and record[2] == ARGV[8] then return record[3] end
-  if ARGV[8] ~= '0' then
-    if not isThere or tonumber(record[2]) + 1 ~= tonumber(ARGV[8]) then
-      return redis.error_reply('LOST what was produced into this channel before is gone')
-    end
-    if seen.ended then return redis.error_reply('FENCED this channel was ended') end
-  end
-end
--- The end of what has ended would begin a new life, and what is kept be gone.
-if seen and seen.ended and not isLost and string.sub(ARGV[1], 1, 1) == 'N' then return seen.head end
-local id, life = append(key, seen, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]),
-  known, ARGV[10], isLost)
-if memo then try('SET', memo, id .. ' ' .. life, 'PX', ARGV[6]) end
-if record and record[1] then try('HSET', KEYS[at], 'number', ARGV[8], 'position', id, 'life', life) end
-return stored(id)
-`);
-
-/**
  * The head of a channel, and the housekeeping of whoever watches it: makes it if it is not there (so that its first
  * client has a position from before the first event), begins a new life if Redis has lost the end of the one that is known,
  * drops what is too old, keeps it from expiring, and says the last words of a producer whose node has died. KEYS: the
@@ -73,10 +21,10 @@ if not seen or isLost then
   if isLost then redis.call('UNLINK', key) end
   redis.call('XADD', key, 'MAXLEN', '=', 0, base, 'm', '', 'e', '')
   redis.call('PEXPIRE', key, ARGV[1])
-  seen = { head = base, life = base, age = 0, ended = false, bare = true }
+  seen = { head = base, life = base, age = '0', bytes = 0, ended = false, bare = true }
 end
 if redis.call('PTTL', key) ~= -1 then keepAlive(key, ttl) end
-trimAge(key, seen.age, seen.oldest)
+trimAge(key, tonumber(seen.age), seen.oldest)
 local record = redis.call('HMGET', KEYS[2], 'until', 'words', 'keep', 'head')
 if record[1] and tonumber(record[1]) < clock() then seen = lastWords(key, KEYS[2], record, seen, random) end
 return { seen.head, seen.ended and 1 or 0, seen.bare and 1 or 0 }
@@ -148,7 +96,7 @@ redis.call('XTRIM', key, 'MINID', '=', number(ms) .. '-' .. number(seq + 1))
 local seen = look(key)
 local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
 local newest = parse(last) or entry
-local id = nextId(seen.head, ARGV[2])
+local id = nextId(seen, ARGV[2])
 if id then
   redis.call('XADD', key, id, 'm',
     seen.head .. ' - ' .. newest.life .. ' ' .. number(newest.bytes + OVERHEAD) .. ' ' .. number(newest.age), 'e', 'B')

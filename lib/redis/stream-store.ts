@@ -5,17 +5,15 @@ import type { ChannelKeys } from './channel-keys.js';
 import type { CommandLink } from './command-link.js';
 import { hashSlot } from './hash-slot.js';
 import { OVERDUE, PRODUCING } from './lease-scripts.js';
+import { PublishQueue, type KnownPublish } from './publish-queue.js';
 import { RandomDigits } from './random-digits.js';
 import type { RedisSettings } from './redis-backplane-options.js';
 import { isAnswer } from './redis-error.js';
 import { entryAgeMs, streamTtlMs } from './retention.js';
 import type { ScriptRunner } from './script-runner.js';
-import { BREAK, LOOK, PUBLISH, READ } from './stream-scripts.js';
+import { BREAK, LOOK, READ } from './stream-scripts.js';
 import { encodeStored, parseRow } from './stored-entry.js';
 import { comparePositions, isPosition, timeOf } from './stream-position.js';
-
-/** What was stored with a key before: its position, and its entry if that is kept. @internal */
-export type KnownPublish = readonly [position: string, row?: unknown];
 
 /**
  * What is done with a channel's stream, each in one command. A channel is named by the key of its stream.
@@ -25,6 +23,7 @@ export type KnownPublish = readonly [position: string, row?: unknown];
 export class StreamStore implements ChannelStore, SilenceStore {
   readonly order: PositionOrder = { isPosition, compare: comparePositions, timeOf };
   private readonly random = new RandomDigits();
+  private readonly publishes: PublishQueue;
 
   constructor(
     private readonly link: CommandLink,
@@ -33,7 +32,14 @@ export class StreamStore implements ChannelStore, SilenceStore {
     private readonly reads: ScriptRunner,
     private readonly keys: ChannelKeys,
     private readonly options: RedisSettings,
-  ) {}
+  ) {
+    this.publishes = new PublishQueue(scripts, keys, options.maxPending);
+  }
+
+  /** Publishes without an outcome. */
+  get publishing(): number {
+    return this.publishes.pending;
+  }
 
   /**
    * Stores an event and notifies.
@@ -50,27 +56,22 @@ export class StreamStore implements ChannelStore, SilenceStore {
     producer?: { readonly token: string; readonly number: number },
   ): Promise<string | KnownPublish> {
     const ageMs = entryAgeMs(history);
-    const keys = [stream];
-    if (key !== undefined) keys.push(this.keys.publishKey(stream, key));
-    if (producer) keys.push(this.keys.producer(stream));
-    return this.scripts.run(
-      PUBLISH,
-      keys,
-      [
-        encodeStored(event),
-        // Nothing kept by age is nothing kept: the age is what the entries carry, and 0 there is for ever.
-        history.maxAgeMs === 0 && !history.isWhole ? '0' : `${history.maxEvents}`,
-        `${history.maxBytes}`,
-        `${ageMs}`,
-        `${streamTtlMs(history, this.options.idleTtlMs)}`,
-        key === undefined ? '' : `${Math.max(this.options.keyTtlMs, ageMs)}`,
-        producer?.token ?? '',
-        `${producer?.number ?? ''}`,
-        known ?? '',
-        this.random.next(),
-      ],
-      true,
-    ) as Promise<string | KnownPublish>;
+    // Nothing kept by age is nothing kept: the age is what the entries carry, and 0 there is for ever.
+    const maxEvents = history.maxAgeMs === 0 && !history.isWhole ? 0 : history.maxEvents;
+    return this.publishes.add({
+      stream,
+      event: encodeStored(event),
+      random: this.random.next(),
+      known: known ?? '',
+      keep: [maxEvents, history.maxBytes, ageMs, streamTtlMs(history, this.options.idleTtlMs)],
+      key: key === undefined ? undefined : { name: key, ttlMs: Math.max(this.options.keyTtlMs, ageMs) },
+      producer,
+    });
+  }
+
+  /** @returns when all that was published has an outcome */
+  async close(): Promise<void> {
+    await this.publishes.close();
   }
 
   async look(stream: string, known?: string): Promise<ChannelHead> {
@@ -103,9 +104,7 @@ export class StreamStore implements ChannelStore, SilenceStore {
   }
 
   /** Who produces into the channel, and the newest entry. What a dead one has left is ended first. */
-  async producing(
-    stream: string,
-  ): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
+  async producing(stream: string): Promise<{ producer: string | undefined; newest: SseBackplaneEvent | undefined }> {
     const ask = async () =>
       (await this.scripts.run(PRODUCING, [stream, this.keys.producer(stream)], [])) as [number, string, unknown?];
     let [state, token, row] = await ask();

@@ -1,4 +1,5 @@
 import type { SseBackplane, SseBackplanePage } from '../backplane/backplane.js';
+import { isUnavailable } from '../backplane/is-unavailable.js';
 import { retryDelay } from '../protocol/retry-delay.js';
 import type { BackplaneState } from './backplane-state.js';
 
