@@ -431,6 +431,31 @@ describe('what is produced into a channel', () => {
       expect([...backplane.held]).toEqual([]);
     });
 
+    // It was asked three times more, for publishTimeoutMs each, and the application closed that much later.
+    it('it is not asked again by an application that closes', async () => {
+      const gate = new Gate();
+      let signal!: AbortSignal;
+      const production = await broadcaster.produce('a', (given: AbortSignal) => {
+        signal = given;
+        return tokens(gate);
+      });
+      let asked = 0;
+      let refuse!: () => void;
+      backplane.publish = () => {
+        asked++;
+        return new Promise((_, reject) => (refuse = () => reject(away())));
+      };
+      gate.open();
+      await until(() => asked === 1);
+      const closing = running.app.close();
+      await until(() => signal.aborted);
+      refuse();
+      await production.done;
+      await closing;
+      expect(asked).toBe(1);
+      expect([...backplane.held]).toEqual([]);
+    });
+
     it('what was to be tried again is not, when its lease is lost meanwhile: it would begin another life', async () => {
       const gate = new Gate();
       const production = await broadcaster.produce('a', tokens(gate));
@@ -494,7 +519,7 @@ describe('what is produced into a channel', () => {
     await begin({ backplane });
     const refused = expect(broadcaster.produce('a', [])).rejects.toMatchObject({ code: 'SSE_PRODUCER_RUNNING' });
     expect(await broadcaster.stop('a')).toBe(true);
-    expect(backplane.signals).toEqual(['{"stop":"a","producer":"another one"}']);
+    expect(backplane.signals).toEqual(['{"stop":{"channel":"a","producer":"another one"}}']);
     await refused;
   });
 

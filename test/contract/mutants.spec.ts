@@ -627,8 +627,7 @@ const MUTANTS: readonly (readonly [what: string, noticedBy: string, breaks: Brea
       produce: async (channel, ...args) => {
         const lease = await node.produce(channel, ...args);
         return (
-          lease &&
-          changed(lease, { publish: async (event, _, settings) => node.publish(channel, event, settings) })
+          lease && changed(lease, { publish: async (event, _, settings) => node.publish(channel, event, settings) })
         );
       },
     }),

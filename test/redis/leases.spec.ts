@@ -208,7 +208,8 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
     await begin();
     const lease = await start();
     for (let number = 2; number < 50; number++) await lease.publish(event(`${number}`), number, settings);
-    const keys = async () => (await server.command('KEYS', '*')).split('\r\n').filter((line) => line.startsWith('sse:'));
+    const keys = async () =>
+      (await server.command('KEYS', '*')).split('\r\n').filter((line) => line.startsWith('sse:'));
     expect((await keys()).sort()).toEqual([`sse:{${channel}}`, `sse:{${channel}}:p`]);
     await lease.end([{ kind: 'end' }], 49);
     expect(await server.command('HKEYS', `sse:{${channel}}:p`)).toBe('*1\r\n$6\r\nholder\r\n');

@@ -243,6 +243,23 @@ describeWith('redis-server', 'what is produced into a channel on Redis, by one o
     }
   });
 
+  // The signal named the channel alone.
+  it('is not stopped by a signal that was sent for the one before it', async () => {
+    const [here, there] = nodes as [RedisApp, RedisApp];
+    await here.broadcaster.produce('answer', endless());
+    const { producer } = await there.backplane.producing('answer');
+    await here.broadcaster.stop('answer');
+    await here.broadcaster.produce('answer', endless());
+    await here.broadcaster.produce('marker', endless());
+    const channel = 'answer';
+    for (const stop of [{ channel, producer }, { channel }, { channel, producer: null }]) {
+      await there.backplane.signal(JSON.stringify({ stop }));
+    }
+    expect(await there.broadcaster.stop('marker')).toBe(true);
+    expect(await there.broadcaster.status('answer')).toEqual({ status: 'running' });
+    expect(await there.broadcaster.stop('answer')).toBe(true);
+  });
+
   it('finishes while its node shuts down, for readers that went to the other one', async () => {
     const gate = new Gate();
     const production = await nodes[0]!.broadcaster.produce('answer', async function* () {
