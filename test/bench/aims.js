@@ -18,6 +18,8 @@ export const aims = [
     },
     { figure: ['generator', `ours-${platform}`, 'cpu'], of: ['generator', 'node', 'cpu'], limit: 1.3 },
   ]),
+  { figure: ['answers', 'answer-batch', 'duration'], of: ['answers', 'answer-unstored', 'duration'], limit: 1.05 },
+  { figure: ['answers', 'answer-batch', 'firstToken'], of: ['answers', 'answer-each', 'firstToken'], limit: 1.1 },
 ];
 
 /** Whether an aim speaks of a subject's figures in a scenario: then they are to be known better than others. */

@@ -1,4 +1,5 @@
 import { accept } from './scenarios/accept.js';
+import { answers } from './scenarios/answers.js';
 import { encode } from './scenarios/encode.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { generator } from './scenarios/generator.js';
@@ -58,4 +59,5 @@ export const scenarios = [
     topics: 1_000,
     publishes: 10_000,
   }),
+  answers,
 ];

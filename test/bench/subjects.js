@@ -50,10 +50,19 @@ export const subjects = {
   'redis-1': { ...onNodes(1), title: 'Redis, 1 node' },
   'redis-2': { ...onNodes(2), title: 'Redis, 2 nodes' },
   'redis-3': { ...onNodes(3), title: 'Redis, 3 nodes' },
+  'answer-unstored': { ...answers('unstored'), title: 'no storing: the source is what the handler returns' },
+  'answer-each': { ...answers('each'), title: '`produce()`, each token an event' },
+  'answer-batch': { ...answers('batch'), title: '**`produce()` with `batch: true`**' },
+  'answer-resumable': { ...answers('resumable'), title: 'resumable-stream' },
   naive: { title: 'a template string' },
   ours: { title: '**this library**' },
   nest: { title: 'Nest `@Sse`' },
 };
+
+/** An answer by the same application, kept in different ways. */
+function answers(source) {
+  return { module: './subjects/answers.js', platform: 'fastify', source, usesRedis: true };
+}
 
 /** This library on several nodes. */
 function onNodes(nodes) {

@@ -45,6 +45,7 @@ export function toolsFor({ scenario, contender, children, context, options }) {
     },
     startRedis: async () => keep(await RedisServer.start()),
     startClients: () => start(CLIENT),
+    startAnswerReaders: () => start('answers-process.js'),
     startProcess(file) {
       const child = start(file);
       const encoder = name.replace('-before', '');

@@ -4,6 +4,7 @@ import { FIRST, eventOf } from '../payload.js';
 import { tokens } from '../plan.js';
 import { channelsOf } from '../rooms.js';
 import { openNest } from './nest-app.js';
+import { redisEntryOf } from './redis-entry.js';
 
 /** Events that a channel keeps: all that a replay asks for, and a few more. */
 const KEPT = 2_000;
@@ -55,7 +56,3 @@ const topicOf = (topic) => `topic-${String(topic).padStart(4, '0')}`;
 
 /** The backplane mints the ids. */
 const withoutId = ({ type, data }) => ({ type, data });
-
-function redisEntryOf(library) {
-  return library.startsWith('file:') ? new URL('./redis/index.js', library).href : `${library}/redis`;
-}
