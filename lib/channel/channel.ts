@@ -158,10 +158,10 @@ export class Channel implements SseBackplaneListener {
     return this.lost && cursor < this.lost.before ? this.lost.reason : 'slow_client';
   }
 
-  /** Where a reader goes on that has missed something: with what came after the loss, if all of that is here, else at the head. */
-  afterLoss(cursor: number): number {
+  /** The number of the first entry after the last loss, for a reader that was before it, if all since then is here. */
+  afterLoss(cursor: number): number | undefined {
     const { lost, log } = this;
-    return lost && cursor < lost.before && lost.before >= log.first ? lost.before : log.next;
+    return lost && cursor < lost.before && lost.before >= log.first ? lost.before : undefined;
   }
 
   watch(watcher: ChannelWatcher): void {

@@ -251,7 +251,7 @@ export class Productions implements ProductionHost {
   private stopNamed({ channel, producer }: Partial<StopSignal>): void {
     const run = this.runs.get(checkChannelName(channel));
     // One that begins at this moment does not know its id yet.
-    if (run) void run.beginning.then(() => run.lease?.id === producer && run.stop());
+    if (run) void run.beginning.then(() => run.lease && run.lease.id === producer && run.stop());
   }
 
   private async acquire(

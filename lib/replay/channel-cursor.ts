@@ -28,6 +28,8 @@ export interface ReadLimit {
 export class ChannelCursor implements LateReader {
   /** The number of the entry to read next. */
   next = 0;
+  /** Whether it has stood in the log, so that `next` says how much of that it has. */
+  wasInLog = false;
   /** The position of the last entry that the reader has. */
   position: string | undefined;
   /** The gap that must be announced before anything newer. */
@@ -121,12 +123,14 @@ export class ChannelCursor implements LateReader {
     const number = this.position === undefined ? undefined : this.channel.log.cursorAfter(this.position);
     if (number === undefined) return false;
     this.next = number;
+    this.wasInLog = true;
     this.isRefilling = false;
     return true;
   }
 
   moveTo(number: number): void {
     this.next = number;
+    this.wasInLog = true;
     if (number >= this.channel.log.first) this.position = this.channel.log.positionBefore(number) ?? this.position;
   }
 
@@ -151,8 +155,18 @@ export class ChannelCursor implements LateReader {
       return;
     }
     this.next = number;
+    this.wasInLog = true;
     this.position = this.channel.log.positionBefore(number);
     this.ahead = lost === undefined ? undefined : { lost, at: this.position };
+  }
+
+  /**
+   * Where to go on when something is missing: with what came after the loss, if this reader was here before it and all of that is
+   * in the log, else at the head. Who comes with a position that nobody knows reads nothing of what was before it came.
+   */
+  get afterLoss(): number {
+    const { channel, wasInLog, next } = this;
+    return (wasInLog ? channel.afterLoss(next) : undefined) ?? channel.log.next;
   }
 
   private startSince(time: number | Date): void {

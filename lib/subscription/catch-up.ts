@@ -202,7 +202,7 @@ export class CatchUp {
     for (const cursor of missing) {
       byReason.set(cursor.gap!, [...(byReason.get(cursor.gap!) ?? []), cursor]);
       const { channel } = cursor;
-      cursor.jump(load?.nextIn(channel) ?? (snapshot ? channel.log.next : channel.afterLoss(cursor.next)));
+      cursor.jump(load?.nextIn(channel) ?? (snapshot ? channel.log.next : cursor.afterLoss));
     }
     if (snapshot) this.isSnapshotDue = true;
     this.output.tellGaps(byReason);

@@ -289,6 +289,19 @@ describe('an answer', () => {
     await production.stop();
   });
 
+  // Who was here when something was lost goes on behind it. Who says that it was, and was not, does not.
+  it('shows nothing of what came before to who comes with an id that nobody knows', async () => {
+    await begin();
+    const subject = new Subject<string>();
+    const production = await broadcaster.produce('a', subject);
+    subject.next('before');
+    const guess = await open(running, '/watch', { headers: { 'Last-Event-ID': 'AAAAAA-1BBBBBB' } });
+    expect(await guess.event()).toMatchObject({ event: 'gap' });
+    subject.next('marker');
+    expect(await guess.event()).toMatchObject({ data: 'marker' });
+    await production.stop();
+  });
+
   describe('is bounded:', () => {
     it('so many run at once, and another one is refused', async () => {
       await begin({ productions: { maxProductions: 2 } });
