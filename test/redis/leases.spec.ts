@@ -19,11 +19,14 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
   let others: RedisBackplane[];
   let logs: BackplaneLog[];
 
-  async function begin(options: { aof?: boolean } = {}): Promise<void> {
+  async function begin({
+    producerTtlMs = 3_000,
+    ...options
+  }: { aof?: boolean; producerTtlMs?: number } = {}): Promise<void> {
     server = await RedisServer.start(path, options);
     link = await TcpProxy.to(server.port);
     // Seconds: a machine that stands still for less must not look like a node that has died.
-    const fast = { publishTimeoutMs: 2_000, checkIntervalMs: 100, producerTtlMs: 3_000 };
+    const fast = { publishTimeoutMs: 2_000, checkIntervalMs: 100, producerTtlMs };
     producer = new RedisBackplane({ url: link.url, ...fast });
     others = [1, 2].map(() => new RedisBackplane({ url: server.url, ...fast }));
     logs = [];
@@ -186,7 +189,8 @@ describeWith('redis-server', 'the lease of a producer', (path) => {
   });
 
   it('stores an event once that is tried again because Redis was killed before it answered', async () => {
-    await begin({ aof: true });
+    // Nobody takes it for dead meanwhile.
+    await begin({ aof: true, producerTtlMs: 600_000 });
     const lease = await start();
     link.forwardOnly(0);
     await expect(lease.publish(event('2'), 2, settings)).rejects.toMatchObject({ code: 'SSE_BACKPLANE_UNAVAILABLE' });

@@ -34,33 +34,31 @@ describeWith('redis-server', 'sample/answers on several nodes', (path) => {
     const headers = lastEventId === '' ? undefined : { 'Last-Event-ID': lastEventId };
     const response = await fetch(`${sample.url}/answers/${id}`, { headers, signal: left.signal });
     let all = '';
-    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    // It has no body when the client has all of it already.
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       all += chunk;
       if (isEnough(textOf(whole(all)))) break;
     }
     left.abort();
-    return {
-      events: whole(all),
-      text: textOf(whole(all)),
-      lastId: Array.from(all.matchAll(/^id: (\S+)\n[^]*?\n\n/gm)).at(-1)?.[1],
-    };
+    const lastId = Array.from(whole(all).matchAll(/^id: (\S+)$/gm)).at(-1)?.[1] ?? lastEventId;
+    return { events: whole(all), text: textOf(whole(all)), lastId };
   }
   const whole = (all: string) => all.slice(0, all.lastIndexOf('\n\n') + 2);
   const textOf = (events: string) => datasOf(events).join('');
   const numbers = (last: number) => Array.from({ length: last }, (_, n) => `${n + 1} `).join('');
 
   it('is read whole from both, and by one that goes from node to node in mid-answer', async () => {
-    const prompt = 'count to 60';
+    const prompt = 'count to 200';
     const id = await ask(prompt);
     const readers = Promise.all([read(here, id), read(there, id)]);
     const first = await read(there, id, '', (text) => text.includes(' 5 '));
     const second = await read(here, id, first.lastId, (text) => text !== '');
     const third = await read(there, id, second.lastId);
-    expect(first.text + second.text + third.text).toBe(prompt + numbers(60));
-    for (const { text } of await readers) expect(text).toBe(prompt + numbers(60));
+    expect(first.text + second.text + third.text).toBe(prompt + numbers(200));
+    for (const { text } of await readers) expect(text).toBe(prompt + numbers(200));
     for (const sample of [here, there]) {
       expect(await statusOn(sample, id)).toEqual({ status: 'completed' });
-      expect((await read(sample, id)).text).toBe(prompt + numbers(60));
+      expect((await read(sample, id)).text).toBe(prompt + numbers(200));
     }
   });
 
