@@ -39,7 +39,11 @@ const layers = {
   http: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   lifecycle: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
   observability: { folders: [...ground, ...values, ...engine], modules: [...anyBuiltin, ...nest] },
-  '': { folders: [...ground, ...values, ...engine, ...edge], modules: [...anyBuiltin, ...nest] },
+  inspector: {
+    folders: [...ground, ...values, ...engine, 'http', 'observability'],
+    modules: [...anyBuiltin, ...nest],
+  },
+  '': { folders: [...ground, ...values, ...engine, ...edge, 'inspector'], modules: [...anyBuiltin, ...nest] },
   following: { folders: [...ground, 'backplane'], modules: pureBuiltins },
   redis: { folders: [...ground, 'backplane', 'following'], modules: [...anyBuiltin, /^redis$/] },
   testing: { folders: [...ground, ...values, ...engine, ''], modules: [...anyBuiltin, ...nest] },

@@ -29,6 +29,7 @@ export type { RefusalCode as SseRefusalCode } from './connection/observer.js';
 export { SseConnection, type SseCloseOptions, type SseContext, type SseRequest } from './connection/sse-connection.js';
 export { SseConnections } from './connection/sse-connections.js';
 export type { SseDecorator, SseHandlerAnswer } from './http/sse-handler-answer.js';
+export type { SseInspectorOptions } from './inspector/inspector-options.js';
 export { LastEventId } from './http/last-event-id.decorator.js';
 export type { SseRouteOptions } from './http/route-options.js';
 export { SseClient } from './http/sse-client.decorator.js';

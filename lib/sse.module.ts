@@ -4,6 +4,7 @@ import { addStreamInterceptor } from './http/add-stream-interceptor.js';
 import { checkPlatform } from './http/internals.js';
 import { setAcceptor } from './http/request-state.js';
 import { StreamRoutes } from './http/stream-routes.js';
+import { inspectorControllers } from './inspector/inspector.controller.js';
 import { invalidOption } from './protocol/check-option.js';
 import {
   checkAsyncOptions,
@@ -11,7 +12,7 @@ import {
   type SseModuleOptions,
   type SseOptionsFactory,
 } from './sse.options.js';
-import { EXPORTS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
+import { EXPORTS, INSPECTOR_OPTIONS, MODULE_OPTIONS, PROVIDERS } from './sse.providers.js';
 
 /**
  * Server-Sent Events for a Nest application. Import it once, at the root.
@@ -46,20 +47,29 @@ export class SseModule implements NestModule {
 
   /** @throws {SseError} `SSE_INVALID_OPTION`, when the application starts */
   static forRoot(options: SseModuleOptions = {}): DynamicModule {
-    return dynamicModule({ provide: MODULE_OPTIONS, useValue: options }, options.isGlobal);
+    return dynamicModule({ provide: MODULE_OPTIONS, useValue: options }, options);
   }
 
   /** As `forRoot()`, for options that are awaited or injected: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(options: SseModuleAsyncOptions): DynamicModule {
-    const { imports = [], isGlobal, useClass } = checkAsyncOptions(options);
-    const module = dynamicModule(asyncOptions(options), isGlobal);
+    const { imports = [], useClass } = checkAsyncOptions(options);
+    const module = dynamicModule(asyncOptions(options), options);
     if (useClass) module.providers?.push(useClass);
     return { ...module, imports };
   }
 }
 
-function dynamicModule(options: Provider, isGlobal = true): DynamicModule {
-  return { module: SseModule, global: isGlobal, providers: [options, ...PROVIDERS], exports: EXPORTS };
+function dynamicModule(
+  options: Provider,
+  { isGlobal = true, inspector }: Pick<SseModuleOptions, 'isGlobal' | 'inspector'>,
+): DynamicModule {
+  return {
+    module: SseModule,
+    global: isGlobal,
+    controllers: inspectorControllers(inspector),
+    providers: [options, { provide: INSPECTOR_OPTIONS, useValue: inspector ?? null }, ...PROVIDERS],
+    exports: EXPORTS,
+  };
 }
 
 function asyncOptions({ useFactory, inject = [], useClass, useExisting }: SseModuleAsyncOptions): Provider {

@@ -17,6 +17,7 @@ import {
 import { resolveShutdownOptions, type SseShutdownOptions } from './lifecycle/shutdown-options.js';
 import { HOOK_NAMES, resolveHooks, type SseStreamHooks } from './observability/hook-listener.js';
 import { resolveOpenTelemetry, type SseOpenTelemetryOptions } from './observability/open-telemetry-options.js';
+import { checkInspector, type SseInspectorOptions } from './inspector/inspector-options.js';
 import { invalidOption, knownOptions, type OptionNames } from './protocol/check-option.js';
 import { defaultGapEvent } from './protocol/client-events.js';
 import { RIGHTS_OPTION_NAMES, type SseRightsOptions } from './rights/rights-options.js';
@@ -36,6 +37,8 @@ export interface SseModuleOptions extends SseStreamOptions, SseRightsOptions, Ss
   productions?: Partial<SseProductionsOptions>;
   /** Where metrics and spans go. @default nowhere */
   openTelemetry?: SseOpenTelemetryOptions;
+  /** A page that shows what the streams of this node do. @default none */
+  inspector?: SseInspectorOptions;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })`. */
@@ -51,6 +54,8 @@ export interface SseOptionsFactory {
 export interface SseModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   /** @default true */
   isGlobal?: boolean;
+  /** As `SseModuleOptions.inspector`. It is given here, and not by the factory: Nest must know the routes before. */
+  inspector?: SseInspectorOptions;
   inject?: FactoryProvider['inject'];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's affair
   useFactory?: (...args: any[]) => SseModuleOptions | Promise<SseModuleOptions>;
@@ -79,6 +84,7 @@ const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
   backplane: true,
   productions: true,
   openTelemetry: true,
+  inspector: true,
 };
 
 const ASYNC_OPTION_NAMES: OptionNames<SseModuleAsyncOptions> = {
@@ -88,6 +94,7 @@ const ASYNC_OPTION_NAMES: OptionNames<SseModuleAsyncOptions> = {
   useFactory: true,
   useClass: true,
   useExisting: true,
+  inspector: true,
 };
 
 /**
@@ -98,6 +105,7 @@ const ASYNC_OPTION_NAMES: OptionNames<SseModuleAsyncOptions> = {
  */
 export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions {
   knownOptions('', options, MODULE_OPTION_NAMES);
+  checkInspector(options.inspector);
   const channels = resolveChannelOptions(options);
   const base = { ...STREAM_DEFAULTS, gapEvent: defaultGapEvent(channels.gapType) };
   return Object.freeze({

@@ -8,6 +8,8 @@ import { Observers } from './connection/observers.js';
 import { SseConnections } from './connection/sse-connections.js';
 import { DrainingAdmission } from './http/admission.js';
 import { StreamRoutes } from './http/stream-routes.js';
+import { checkInspector, type SseInspectorOptions } from './inspector/inspector-options.js';
+import { Inspector } from './inspector/inspector.js';
 import { SsePingService } from './lifecycle/sse-ping.service.js';
 import { SseShutdownService } from './lifecycle/sse-shutdown.service.js';
 import { hookListener } from './observability/hook-listener.js';
@@ -15,11 +17,15 @@ import { LogListener } from './observability/log-listener.js';
 import { OpenTelemetryExport } from './observability/open-telemetry.js';
 import { SseMetrics } from './observability/sse-metrics.js';
 import { StreamCounts } from './observability/stream-counts.js';
+import { invalidOption } from './protocol/check-option.js';
 import { SseError } from './protocol/sse-error.js';
 import { resolveOptions, type ResolvedOptions, type SseModuleOptions } from './sse.options.js';
 
 /** The options as the user gave them. Registered, so that a module of the package's other build is counted too. */
 export const MODULE_OPTIONS = Symbol.for('nestjs-event-stream.module-options');
+
+/** The options of the inspector, or `null`. */
+export const INSPECTOR_OPTIONS = Symbol('nestjs-event-stream: inspector');
 
 /** @internal */
 export const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
@@ -28,11 +34,19 @@ export const RESOLVED_OPTIONS = Symbol('nestjs-event-stream: resolved options');
 export const PROVIDERS: Provider[] = [
   {
     provide: RESOLVED_OPTIONS,
-    useFactory: (options: SseModuleOptions | undefined, modules: ModulesContainer): ResolvedOptions => {
+    useFactory: (
+      options: SseModuleOptions | undefined,
+      modules: ModulesContainer,
+      inspector: SseInspectorOptions | null,
+    ): ResolvedOptions => {
       refuseSecond(modules);
+      checkInspector(inspector ?? undefined);
+      if (options?.inspector && options.inspector !== inspector) {
+        throw invalidOption('inspector', options.inspector, 'beside useFactory, in what forRootAsync() is given');
+      }
       return resolveOptions(options);
     },
-    inject: [MODULE_OPTIONS, ModulesContainer],
+    inject: [MODULE_OPTIONS, ModulesContainer, INSPECTOR_OPTIONS],
   },
   {
     provide: Observers,
@@ -91,6 +105,16 @@ export const PROVIDERS: Provider[] = [
     useFactory: (registry: ConnectionRegistry, counts: StreamCounts, broadcaster: SseBroadcaster) =>
       new SseMetrics(registry, counts, broadcaster),
     inject: [ConnectionRegistry, StreamCounts, SseBroadcaster],
+  },
+  {
+    provide: Inspector,
+    useFactory: (
+      registry: ConnectionRegistry,
+      metrics: SseMetrics,
+      broadcaster: SseBroadcaster,
+      backplane: SseBackplane,
+    ) => new Inspector(registry, metrics, broadcaster, backplane),
+    inject: [ConnectionRegistry, SseMetrics, SseBroadcaster, SseBackplane],
   },
   {
     provide: OpenTelemetryExport,

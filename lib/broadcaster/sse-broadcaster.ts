@@ -9,6 +9,7 @@ import type { SseSerialize } from '../protocol/encoder.js';
 import type { SseValuesAs } from '../protocol/sse-event-like.js';
 import { checkChannelName } from '../channel/channel-name.js';
 import type { ChannelOptions } from '../channel/channel-options.js';
+import type { Channel } from '../channel/channel.js';
 import { ChannelSet } from '../channel/channel-set.js';
 import type {
   SseChannel,
@@ -274,6 +275,15 @@ export class SseBroadcaster {
   async leave(tags: SseTags, channel: SseChannelRef): Promise<number> {
     if (this.isClosed) throw applicationClosed();
     return await this.memberships.leave(tags, nameOf(channel));
+  }
+
+  /**
+   * The channels that this node knows.
+   *
+   * @internal
+   */
+  get known(): Iterable<Channel> {
+    return this.set;
   }
 
   /** @internal */

@@ -34,6 +34,10 @@ export class ChannelSet {
     private readonly report: (error: unknown) => void,
   ) {}
 
+  [Symbol.iterator](): IterableIterator<Channel> {
+    return this.channels.values();
+  }
+
   /** How many there are. */
   get size(): number {
     return this.channels.size;

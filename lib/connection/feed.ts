@@ -15,4 +15,8 @@ export interface Feed {
    * @returns a promise of whether everything was handed over in time; nothing if it is done already
    */
   deliver?(): Promise<boolean> | undefined;
+  /** The names of its channels, if it has some. */
+  readonly channelNames?: readonly string[];
+  /** How many events of its channels are not written yet. */
+  readonly lag?: number;
 }

@@ -72,6 +72,16 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     return this.state === 'stopped';
   }
 
+  get channelNames(): readonly string[] {
+    return this.cursors.map(({ channel }) => channel.name);
+  }
+
+  /** Its group writes for it, as long as it is live. */
+  get lag(): number {
+    if (this.state === 'live') return 0;
+    return this.cursors.reduce((sum, { channel, next }) => sum + Math.max(0, channel.log.next - next), 0);
+  }
+
   private get cursors(): readonly ChannelCursor[] {
     return this.catchUp.cursors;
   }

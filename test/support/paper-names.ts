@@ -38,6 +38,9 @@ export class ConfigService {
   declare readonly get: (name: string) => string;
 }
 export class AppModule {}
+export declare class OperatorGuard {
+  canActivate(): boolean;
+}
 export declare class MyBackplane extends SseBackplane {
   readonly retains: boolean;
   publish: SseBackplane['publish'];
