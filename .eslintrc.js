@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 
 const ground = ['protocol'];
 const values = ['source', 'log', 'backplane'];
-const engine = ['broadcaster', 'production', 'subscription', 'replay', 'channel', 'rights', 'connection'];
+const engine = ['admission', 'broadcaster', 'production', 'subscription', 'replay', 'channel', 'rights', 'connection'];
 const edge = ['http', 'lifecycle', 'observability'];
 const nest = [/^@nestjs\/(common|core)(\/|$)/, /^rxjs(\/|$)/, /^reflect-metadata$/];
 
@@ -28,6 +28,7 @@ const layers = {
   backplane: { folders: ground, modules: pureBuiltins, types: streamTypes },
   connection: { folders: [...ground, 'source'], modules: anyBuiltin },
   rights: { folders: [...ground, 'connection'], modules: anyBuiltin },
+  admission: { folders: [...ground, 'connection'], modules: anyBuiltin },
   channel: { folders: [...ground, ...values, 'connection'], modules: anyBuiltin },
   replay: { folders: [...ground, ...values, 'connection', 'channel'], modules: anyBuiltin },
   subscription: { folders: [...ground, ...values, 'connection', 'channel', 'replay'], modules: anyBuiltin },

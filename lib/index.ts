@@ -1,3 +1,4 @@
+export type { SseKeyLimit, SseLimits } from './admission/limit-options.js';
 export type { SseGapReason } from './protocol/gap-reason.js';
 export type { SseChannelRule, SseSlowClient } from './channel/channel-options.js';
 export {

@@ -1,6 +1,6 @@
 import { Inject, Module, type DynamicModule, type NestModule, type Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { addStreamInterceptor } from './http/add-stream-interceptor.js';
+import { addArrivalGuard, addStreamInterceptor } from './http/stand-first.js';
 import { checkPlatform } from './http/internals.js';
 import { setAcceptor } from './http/request-state.js';
 import { StreamRoutes } from './http/stream-routes.js';
@@ -43,6 +43,7 @@ export class SseModule implements NestModule {
     this.routes.platform = { adapter, contextKey: checkPlatform(adapter) };
     setAcceptor(adapter.getInstance<object>(), this.routes);
     addStreamInterceptor(this.config, this.modules);
+    if (this.routes.asksFirst) addArrivalGuard(this.config, this.modules);
   }
 
   /** @throws {SseError} `SSE_INVALID_OPTION`, when the application starts */

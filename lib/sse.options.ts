@@ -1,4 +1,5 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
+import { resolveLimits, type LimitOptions, type SseLimits } from './admission/limit-options.js';
 import type { SseBackplane } from './backplane/backplane.js';
 import {
   CHANNEL_OPTION_NAMES,
@@ -31,6 +32,8 @@ export interface SseModuleOptions extends SseStreamOptions, SseRightsOptions, Ss
   /** Whether every module can inject the providers of this one. @default true */
   isGlobal?: boolean;
   shutdown?: Partial<SseShutdownOptions>;
+  /** What one node takes. @default no limits */
+  limits?: SseLimits;
   /** What stores and orders published events. @default in this process's memory */
   backplane?: SseBackplane;
   /** What is produced into channels, all of it together. */
@@ -72,6 +75,7 @@ export interface ResolvedOptions {
   readonly backplane: SseBackplane | undefined;
   readonly hooks: SseStreamHooks;
   readonly openTelemetry: SseOpenTelemetryOptions;
+  readonly limits: LimitOptions | undefined;
 }
 
 const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
@@ -81,6 +85,7 @@ const MODULE_OPTION_NAMES: OptionNames<SseModuleOptions> = {
   ...HOOK_NAMES,
   isGlobal: true,
   shutdown: true,
+  limits: true,
   backplane: true,
   productions: true,
   openTelemetry: true,
@@ -116,6 +121,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     backplane: checkBackplane(options.backplane),
     hooks: resolveHooks(options),
     openTelemetry: resolveOpenTelemetry(options.openTelemetry),
+    limits: resolveLimits(options.limits),
   });
 }
 

@@ -6,7 +6,8 @@ import { SseBroadcaster, type BroadcasterOptions } from './broadcaster/sse-broad
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { Observers } from './connection/observers.js';
 import { SseConnections } from './connection/sse-connections.js';
-import { DrainingAdmission } from './http/admission.js';
+import { DrainingAdmission } from './admission/draining-admission.js';
+import { LimitsAdmission } from './admission/limits-admission.js';
 import { StreamRoutes } from './http/stream-routes.js';
 import { checkInspector, type SseInspectorOptions } from './inspector/inspector-options.js';
 import { Inspector } from './inspector/inspector.js';
@@ -69,8 +70,12 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: StreamRoutes,
-    useFactory: (registry: ConnectionRegistry, { stream }: ResolvedOptions) =>
-      new StreamRoutes(registry, stream, new DrainingAdmission(registry)),
+    useFactory: (registry: ConnectionRegistry, { stream, limits }: ResolvedOptions) =>
+      new StreamRoutes(
+        registry,
+        stream,
+        new DrainingAdmission(registry, limits && new LimitsAdmission(registry, limits)),
+      ),
     inject: [ConnectionRegistry, RESOLVED_OPTIONS],
   },
   {

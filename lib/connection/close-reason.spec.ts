@@ -28,6 +28,7 @@ describe('isGraceful', () => {
     ['server_closing', true],
     ['lifetime_over', true],
     ['kicked', true],
+    ['over_limit', true],
     ['client_left', false],
     ['write_timeout', false],
     ['slow_client', false],

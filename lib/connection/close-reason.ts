@@ -8,6 +8,7 @@ export type SseCloseCode =
   | 'slow_client'
   | 'lifetime_over'
   | 'unauthorized'
+  | 'over_limit'
   | 'kicked';
 
 /**
@@ -34,6 +35,7 @@ const WORDS: Record<SseCloseCode, string> = {
   slow_client: 'the client was slower than its events, and its buffer was full',
   lifetime_over: 'the connection reached the end of its lifetime',
   unauthorized: 'the right to read has ended',
+  over_limit: 'a limit is reached',
   kicked: 'the application closed the connection',
 };
 
@@ -66,6 +68,7 @@ export function isGraceful(code: SseCloseCode): boolean {
     case 'source_failed':
     case 'server_closing':
     case 'lifetime_over':
+    case 'over_limit':
     case 'kicked':
       return true;
     case 'client_left':

@@ -8,6 +8,7 @@ import type { SseConnection } from './sse-connection.js';
  * | code | what the client got |
  * |---|---|
  * | `server_closing` | a `retry:`, and a clean end: the application closes |
+ * | `over_limit` | a `retry:`, and a clean end; or 429 or 503: see `limits` |
  * | `too_many_waiting` | 503 |
  * | `source_failed` | the status of the error, by the exception filters |
  * | `source_completed` | 204, JSON, headers alone for HEAD, or what the handler has answered by itself |

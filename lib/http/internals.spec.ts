@@ -7,6 +7,7 @@ const adapterOf = (type: string, instance: unknown) => ({ getType: () => type, g
 describe('internals', () => {
   it('learns the keys of metadata from the decorators of Nest', () => {
     expect(NEST_METADATA).toEqual({
+      guards: '__guards__',
       interceptors: '__interceptors__',
       passthrough: '__responsePassthrough__',
       httpCode: '__httpCode__',

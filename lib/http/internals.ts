@@ -1,4 +1,4 @@
-import { HttpCode, Redirect, Res, UseInterceptors } from '@nestjs/common';
+import { HttpCode, Redirect, Res, UseGuards, UseInterceptors } from '@nestjs/common';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { tellsWriteQueueSize } from '../connection/node-internals.js';
@@ -10,13 +10,15 @@ import { SseError } from '../protocol/sse-error.js';
  * Node and it does not document is in `connection/node-internals.ts`, because `connection/` may not import from here.
  */
 
-const probe = { intercept: () => undefined };
+const interceptor = { intercept: () => undefined };
+const guard = { canActivate: () => true };
 class Probe {}
 const method = () => undefined;
 const target = Probe.prototype;
 const descriptor: PropertyDescriptor = { value: method };
 
-UseInterceptors(probe as never)(target, 'probe', descriptor);
+UseInterceptors(interceptor as never)(target, 'probe', descriptor);
+UseGuards(guard)(target, 'probe', descriptor);
 HttpCode(299)(target, 'probe', descriptor);
 Redirect('/probe')(target, 'probe', descriptor);
 Res({ passthrough: true })(target, 'probe', 0);
@@ -26,11 +28,8 @@ Res({ passthrough: true })(target, 'probe', 0);
  * from different places, and neither documents them.
  */
 export const NEST_METADATA = Object.freeze({
-  interceptors: keyOf(
-    '@UseInterceptors()',
-    (value) => Array.isArray(value) && value.length === 1 && value[0] === probe,
-    method,
-  ),
+  interceptors: keyOf('@UseInterceptors()', (value) => isListOf(interceptor, value), method),
+  guards: keyOf('@UseGuards()', (value) => isListOf(guard, value), method),
   httpCode: keyOf('@HttpCode()', (value) => value === 299, method),
   redirect: keyOf('@Redirect()', (value) => (value as { url?: unknown } | null)?.url === '/probe', method),
   /** On a class, for each of its methods: `{ index }` of each decorated parameter. */
@@ -38,6 +37,10 @@ export const NEST_METADATA = Object.freeze({
   /** On a class, for each of its methods: whether Nest answers although the method has the response. */
   passthrough: keyOf('@Res({ passthrough })', (value) => value === true, Probe, 'probe'),
 });
+
+function isListOf(probe: object, value: unknown): boolean {
+  return Array.isArray(value) && value.length === 1 && value[0] === probe;
+}
 
 function keyOf(decorator: string, isValue: (value: unknown) => boolean, on: object, property?: string): string {
   const keys = (property ? Reflect.getMetadataKeys(on, property) : Reflect.getMetadataKeys(on)) as string[];

@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
+import type { RefusalAnswer } from '../admission/admission.js';
 import { chooseWriter } from '../connection/choose-writer.js';
 import type { Writer } from '../connection/writer.js';
 import { varyOnPosition, type SseHeaders } from '../protocol/headers.js';
@@ -151,15 +152,18 @@ export class PlatformReply {
     this.platform.adapter.reply(this.response, value);
   }
 
-  /**
-   * Answers with a stream that says when to come back, and ends: any other answer makes an `EventSource` give up for good.
-   */
-  turnAway(text: string, options: StreamOptions): void {
+  /** Answers with a stream that says when to come back, and ends, or with a status. */
+  turnAway({ text, status }: RefusalAnswer, options: StreamOptions): void {
     const { res } = this;
     // HTTP/1.1: the socket is not kept for another request, or the server would wait for it.
     if (!(res instanceof Http2ServerResponse)) res.shouldKeepAlive = false;
-    this.makeHeaders(200, this.headersOf(options), {});
-    res.end(text);
+    if (status) {
+      this.makeHeaders(status.code, { 'Retry-After': String(status.retryAfterSeconds) }, NO_HEADERS);
+      res.end();
+    } else {
+      this.makeHeaders(200, this.headersOf(options), NO_HEADERS);
+      res.end(text);
+    }
   }
 
   /** Cuts the client off, if it is still there, without an answer. */

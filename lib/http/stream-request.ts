@@ -1,6 +1,6 @@
+import { ANSWERED, GUARDED, type Admission, type AdmissionStage } from '../admission/admission.js';
 import { closeReason, isGraceful, type SseCloseReason } from '../connection/close-reason.js';
-import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { Connection } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
 import type { Opening } from '../connection/opening.js';
 import { FEED, isSharedSource } from '../connection/shared-source.js';
 import { SourceFeed } from '../connection/source-feed.js';
@@ -11,11 +11,9 @@ import type { SseHeaders } from '../protocol/headers.js';
 import { SseError } from '../protocol/sse-error.js';
 import { isThenable } from '../source/thenable.js';
 import { toSource } from '../source/to-source.js';
-import type { Admission } from './admission.js';
 import { answerOf, type Answer } from './handler-answer.js';
 import { toHttpError } from './http-error.js';
 import { NO_HEADERS, type PlatformReply } from './platform-reply.js';
-import { isGone, watchClose } from './node-messages.js';
 import { releaseSource } from './release-source.js';
 import type { Handler, MaybeTaken, TakenRequest } from './request-state.js';
 import { resolveStreamOptions, type StreamOptions } from './route-options.js';
@@ -45,7 +43,6 @@ export interface RequestMarks {
  * @internal
  */
 export class StreamRequest implements Opening, TakenRequest {
-  readonly connection: Connection;
   protected handler: Handler | undefined;
   private status: number | undefined;
   private overrides: SseHeaders = NO_HEADERS;
@@ -56,28 +53,32 @@ export class StreamRequest implements Opening, TakenRequest {
 
   constructor(
     private readonly marks: RequestMarks,
-    registry: ConnectionRegistry,
-    protected readonly reply: PlatformReply,
-    protected readonly route: StreamRoute,
+    readonly connection: Connection,
+    readonly reply: PlatformReply,
+    readonly route: StreamRoute,
+    /** How far the admission has been asked. */
+    public stage: AdmissionStage | 0 = 0,
   ) {
-    const { req, res } = reply;
-    this.connection = new Connection(registry, reply.request, reply.lastEventId, reply.route, route.options);
-    this.connection.prepare(this);
-    watchClose(registry, res, this.connection);
-    if (isGone(req, res)) this.connection.end(closeReason('client_left'));
+    connection.prepare(this);
   }
 
   /** The handler need not be called any more. */
-  protected get isOver(): boolean {
+  get isOver(): boolean {
     const { state } = this.connection;
     return state === 'closing' || state === 'closed';
   }
 
-  /** Looks whether the client may read at all. */
-  checkRights(): void {
-    if (this.isOver) return;
+  /** Asks whether the request may go on, and read; once at each stage, however often its handler is called. */
+  pass(stage: AdmissionStage): void {
+    if (this.stage >= stage || this.isOver) return;
+    this.stage = stage;
+    const { connection, route } = this;
     try {
-      this.route.rights.begin(this.connection, this.reply);
+      const refusal = route.admission.ask(connection, stage);
+      // The text is for a stream that has begun, by `SseConnection.send()`.
+      if (refusal) connection.end(refusal, route.admission.answerTo(refusal).text);
+      // Not before guards: they say who the client is.
+      else if (stage === GUARDED) route.rights.begin(connection, this.reply);
     } catch (error) {
       this.failed(error);
     }
@@ -116,7 +117,7 @@ export class StreamRequest implements Opening, TakenRequest {
     if (reply.isSent) return this.settle();
     // It completed without having anything to send: there is nothing to come back for.
     if (code === 'source_completed') reply.answerNothing(this.overrides);
-    else if (isGraceful(code)) reply.turnAway(this.route.admission.comeBack(ending), this.route.options);
+    else if (isGraceful(code)) reply.turnAway(this.route.admission.answerTo(ending), this.route.options);
     else reply.drop();
     this.settle();
   }
@@ -126,7 +127,7 @@ export class StreamRequest implements Opening, TakenRequest {
   }
 
   /** What Nest waits for. @throws what the request failed with */
-  protected result(): Promise<void> | undefined {
+  result(): Promise<void> | undefined {
     if (!this.isSettled) return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- what was thrown by whoever failed
     if (this.error !== undefined) throw this.error;
@@ -143,10 +144,9 @@ export class StreamRequest implements Opening, TakenRequest {
     const answer = answerOf(value, this.connection.state === 'open');
     if (value instanceof SseResponse) this.adopt(value);
     if (answer.kind !== 'stream') return answer;
-    const refusal = this.route.admission.onAnswer(this.connection);
-    if (!refusal) return answer;
+    this.pass(ANSWERED);
+    if (!this.isOver) return answer;
     releaseSource(answer.source);
-    this.connection.end(refusal);
     return { kind: 'refused' };
   }
 

@@ -1,8 +1,11 @@
+import { ARRIVED, GUARDED, type Admission } from '../admission/admission.js';
+import { closeReason } from '../connection/close-reason.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import type { Admission } from './admission.js';
+import { Connection } from '../connection/connection.js';
+import type { ArrivalAcceptor } from './arrival.guard.js';
 import { InterceptedRequest } from './intercepted-request.js';
 import { NEST_METADATA } from './internals.js';
-import type { RawResponse } from './node-messages.js';
+import { isGone, watchClose, type RawResponse } from './node-messages.js';
 import { turnInPipeline } from './pipelining.js';
 import { Reauthorizer } from '../rights/reauthorizer.js';
 import type { Reauthorize, RightsOptions } from '../rights/rights-options.js';
@@ -21,7 +24,7 @@ export const SSE_ROUTE_METADATA = Symbol.for('nestjs-event-stream.route');
  *
  * @internal
  */
-export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
+export class StreamRoutes implements ArrivalAcceptor, InterceptedRequestAcceptor, RequestMarks {
   /** Known when the application starts. */
   platform!: Platform;
 
@@ -40,17 +43,29 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
     private readonly admission: Admission,
   ) {}
 
+  /** Whether an admission wants to be asked before guards. */
+  get asksFirst(): boolean {
+    return this.admission.asksFirst;
+  }
+
+  arrive(response: object, handler: object): boolean | Promise<boolean> {
+    if (!this.asksFirst) return true;
+    const arrived = this.requests.get(response) ?? this.arrived(response, handler);
+    return arrived instanceof Promise ? arrived.then(goesOn) : goesOn(arrived);
+  }
+
   requestOf(response: object, handler: object): MaybeTaken | Promise<MaybeTaken> {
     const known = this.requests.get(response);
-    return known === undefined ? this.arrived(StreamRequest, response, handler) : known;
+    const request = known === undefined ? this.arrived(response, handler) : known;
+    return request instanceof Promise ? request.then(guarded) : guarded(request);
   }
 
   interceptedRequestOf(
     response: object,
     handler: object,
   ): InterceptedRequest | null | Promise<InterceptedRequest | null> {
-    // Another interceptor of ours has taken it over, or nobody has to.
-    return this.requests.has(response) ? null : this.arrived(InterceptedRequest, response, handler);
+    const request = this.requestOf(response, handler);
+    return request instanceof Promise ? request.then((taken) => this.intercept(taken)) : this.intercept(request);
   }
 
   mark(response: object, state: MaybeTaken | undefined): void {
@@ -58,31 +73,35 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
     else this.requests.set(response, state);
   }
 
-  private arrived<T extends StreamRequest>(
-    Request: new (...args: ConstructorParameters<typeof StreamRequest>) => T,
-    response: object,
-    handler: object,
-  ): T | null | Promise<T | null> {
+  private arrived(response: object, handler: object): StreamRequest | null | Promise<StreamRequest | null> {
     const route = this.routeOf(handler);
     if (!route) return null;
     const turn = this.turnOf(response);
-    if (!turn) return this.take(Request, response, route);
-    const taken = turn.then(() => this.take(Request, response, route));
+    if (!turn) return this.take(response, route);
+    const taken = turn.then(() => this.take(response, route));
     // All who ask meanwhile wait for the same.
     this.requests.set(response, taken);
     return taken;
   }
 
-  private take<T extends StreamRequest>(
-    Request: new (...args: ConstructorParameters<typeof StreamRequest>) => T,
-    response: object,
-    route: StreamRoute,
-  ): T {
-    const request = new Request(this, this.registry, new PlatformReply(response, this.platform), route);
+  private take(response: object, route: StreamRoute): StreamRequest {
+    const reply = new PlatformReply(response, this.platform);
+    const { req, res } = reply;
+    const connection = new Connection(this.registry, reply.request, reply.lastEventId, reply.route, route.options);
+    const request = new StreamRequest(this, connection, reply, route);
     this.requests.set(response, request);
-    const refusal = this.admission.onArrival(request.connection);
-    if (refusal) request.connection.end(refusal);
-    else request.checkRights();
+    watchClose(this.registry, res, connection);
+    if (isGone(req, res)) connection.end(closeReason('client_left'));
+    request.pass(ARRIVED);
+    return request;
+  }
+
+  /** @returns the same request, if it is not intercepted already: from now on its interceptors decide */
+  private intercept(taken: MaybeTaken): InterceptedRequest | null {
+    if (!(taken instanceof StreamRequest) || taken instanceof InterceptedRequest) return null;
+    const { connection, reply, route, stage } = taken;
+    const request = new InterceptedRequest(this, connection, reply, route, stage);
+    this.requests.set(reply.response, request);
     return request;
   }
 
@@ -128,4 +147,17 @@ export class StreamRoutes implements InterceptedRequestAcceptor, RequestMarks {
     }
     return reauthorizer;
   }
+}
+
+/** Who is over was answered, or is gone: nothing may come after it, and it must cost no more. */
+function goesOn(request: MaybeTaken): boolean | Promise<boolean> {
+  if (!(request instanceof StreamRequest) || !request.isOver) return true;
+  // What an admission has thrown goes to the filters. No other settles: as a middleware that does not call `next()`.
+  void request.result();
+  return new Promise(() => undefined);
+}
+
+function guarded(request: MaybeTaken): MaybeTaken {
+  if (request instanceof StreamRequest) request.pass(GUARDED);
+  return request;
 }

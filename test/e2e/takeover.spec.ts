@@ -38,7 +38,7 @@ import {
   SseSignal,
   type SseConnection,
 } from '../../lib/index.js';
-import type { Admission } from '../../lib/http/admission.js';
+import { ANSWERED, type Admission } from '../../lib/admission/admission.js';
 import { StreamRoutes } from '../../lib/http/stream-routes.js';
 import { open } from '../support/client.js';
 import { Facts } from '../support/facts.js';
@@ -510,9 +510,13 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
     beforeEach(async () => {
       await use();
       const admission: Admission = {
-        onArrival: () => undefined,
-        onAnswer: () => closeReason('server_closing'),
-        comeBack: () => 'retry: 4321\n\n',
+        asksFirst: false,
+        ask: (_, stage) => {
+          if (stage !== ANSWERED) return undefined;
+          facts.tell('asked');
+          return closeReason('server_closing');
+        },
+        answerTo: () => ({ text: 'retry: 4321\n\n' }),
       };
       Object.assign(running.app.get(StreamRoutes), { admission });
     });
@@ -529,6 +533,19 @@ describe.each(platforms)('a request that is taken over, on $name', (platform) =>
         expect(closed()).toEqual({ server_closing: 1 });
       },
     );
+
+    it('is told when to come back also when it was sent something before', async () => {
+      const client = await open(running, '/greeted');
+      expect((await client.rest()).map(({ data }) => data)).toEqual(['hello']);
+      expect([client.status, client.retry]).toEqual([200, 4321]);
+    });
+
+    it('is asked about once, also when an interceptor calls the handler again', async () => {
+      const client = await open(running, '/retried/below-throws');
+      await client.rest();
+      expect(client.retry).toBe(4321);
+      expect(facts.told.filter((fact) => fact === 'asked')).toHaveLength(1);
+    });
   });
 
   describe('and whose client leaves', () => {
