@@ -45,6 +45,7 @@ const CASES: Case[] = [
   ],
   ['SseProductionsOptions', 'productions', 'deadlineMs', (productions) => resolveOptions({ productions })],
   ['SseOpenTelemetryOptions', 'openTelemetry', 'tracer', (openTelemetry) => resolveOptions({ openTelemetry })],
+  ['SseInspectorOptions', 'inspector', 'guard', (inspector) => resolveOptions({ inspector })],
   ['SseRouteOptions', '', 'commit', (options) => Sse('path', options)],
   ['its buffer', 'buffer', 'overflow', (buffer) => Sse('path', { buffer })],
   ['its ping', 'ping', 'event', (ping) => Sse('path', { ping })],
