@@ -266,7 +266,7 @@ export class Connection extends Outgoing {
   /** Cuts the client off, if it is still being delivered to: what is missing must not look like an end. */
   cutShort(): void {
     const { ending } = this;
-    if (ending) this.conclude(ending.reason, undefined, true);
+    if (ending) this.conclude(ending.reason, ending.lastText, true);
   }
 
   /** The transport is gone or done: called by its 'close'. */
@@ -366,14 +366,11 @@ export class Connection extends Outgoing {
     if (before === 'opening' || (opening && (!graceful || reason.code === 'source_failed'))) {
       this.finish(told, false);
       opening?.abandon(told);
-    } else if ((graceful || this.mayBeTold(told)) && !isCut) {
-      const last = lastText ?? this.lastWordsOf(told);
-      if (last !== undefined) this.write(last);
-      // Not an empty text: as a chunk that is the end of the body.
-      if (this.farewell) this.write(this.farewell);
-      this.releaseWaiter();
-      this.flush();
-      this.endBody(this.isServerClosing);
+    } else if (graceful || this.mayBeTold(told)) {
+      // Also for a client that is cut off, if there is room for it.
+      if (!isCut || this.isWritable) this.writeLast(lastText ?? this.lastWordsOf(told));
+      if (isCut) this.finish(told, true);
+      else this.endBody(this.isServerClosing);
     } else {
       this.finish(told, true);
     }
@@ -389,6 +386,14 @@ export class Connection extends Outgoing {
   private lastWordsOf({ code }: SseCloseReason): string | undefined {
     if (code !== 'unauthorized') return undefined;
     return encodeInit({ type: 'unauthorized', data: this.isText ? 'Unauthorized' : UNAUTHORIZED });
+  }
+
+  private writeLast(lastText: string | undefined): void {
+    if (lastText !== undefined) this.write(lastText);
+    // Not an empty text: as a chunk that is the end of the body.
+    if (this.farewell) this.write(this.farewell);
+    this.releaseWaiter();
+    this.flush();
   }
 
   private finish(reason: SseCloseReason, destroy: boolean): void {

@@ -21,7 +21,8 @@ export class Frame {
   /** Where the `id` line starts in the text, and how long it is: zero if there is none. */
   readonly #idStart: number;
   readonly #idLength: number;
-  #event: SseStoredEvent | undefined = undefined;
+  /** A history of thousands would hold 140 bytes more for each frame, which no bound counts. */
+  #event: WeakRef<SseStoredEvent> | undefined = undefined;
 
   private constructor(head: string, id: string, tail: string) {
     this.text = head + id + tail;
@@ -43,9 +44,13 @@ export class Frame {
     return new Frame(parts.head, parts.id, parts.tail);
   }
 
-  /** The event as filters and keys see it: read from the text when it is first asked for, and the same for all who ask. */
+  /** The event as filters and keys see it, frozen: all who ask in one turn get the same. It is read from the text. */
   get event(): SseStoredEvent {
-    return (this.#event ??= Object.freeze(this.read()));
+    const known = this.#event?.deref();
+    if (known) return known;
+    const event = Object.freeze(this.read());
+    this.#event = new WeakRef(event);
+    return event;
   }
 
   /** The event, read from the text: for the caller alone. */

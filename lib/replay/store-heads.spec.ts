@@ -15,7 +15,23 @@ describe('the heads of channels in a store', () => {
     expect(asked).toBe(1);
     expect(timers()).toBe(before);
     const wait = setInterval(() => undefined, 1_000);
-    expect(await limit).toEqual({ number: 1, position: 'one' });
+    // Nobody knows.
+    expect(await limit).toBeUndefined();
     clearInterval(wait);
+  });
+
+  // A server that is being replaced refuses for a moment. What it would have said counted as nothing.
+  it('are asked for again when the store refuses', async () => {
+    let asked = 0;
+    const read = () => (asked++ === 0 ? Promise.reject(new Error('LOADING')) : Promise.resolve({ entries: [] }));
+    const reached = { ...channel, log: { ...channel.log, cursorAfter: () => 1 } } as unknown as Channel;
+    const backplane = { retains: true, read } as unknown as SseBackplane;
+    const wait = setInterval(() => undefined, 1_000);
+    expect(await new StoreHeads(backplane).of(reached, performance.now() + 60_000)).toEqual({
+      number: 1,
+      position: 'one',
+    });
+    clearInterval(wait);
+    expect(asked).toBe(2);
   });
 });

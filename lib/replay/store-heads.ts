@@ -10,22 +10,26 @@ const PAGE_BYTES = 262_144;
 /** How many channels are asked for at once. When all connections end, publishing must not wait behind them. */
 const READS_AT_ONCE = 64;
 
+/** Between two questions that were not answered, in milliseconds. */
+const RETRY_MS = 100;
+
 /**
  * Finds where a channel ends at this moment, and waits until this node has everything up to there. What was published
- * may be stored, and yet be on its way to this node.
+ * may be stored, and yet be on its way to this node. `undefined`: nobody knows, because the store is away, or this node hears
+ * nothing of what it has.
  *
  * @internal
  */
 export class StoreHeads {
   /** The questions of this turn. Connections that end together ask once for each channel. */
-  private readonly asked = new Map<Channel, Promise<ReadLimit>>();
+  private readonly asked = new Map<Channel, Promise<ReadLimit | undefined>>();
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly backplane: SseBackplane) {}
 
   /** @returns at once when the log of the channel is the store */
-  of(channel: Channel, deadline: number): ReadLimit | Promise<ReadLimit> {
+  of(channel: Channel, deadline: number): ReadLimit | Promise<ReadLimit | undefined> {
     if (!this.backplane.retains) return headOf(channel);
     let limit = this.asked.get(channel);
     if (!limit) {
@@ -35,15 +39,17 @@ export class StoreHeads {
     return limit;
   }
 
-  private async find(channel: Channel, deadline: number): Promise<ReadLimit> {
+  private async find(channel: Channel, deadline: number): Promise<ReadLimit | undefined> {
     const { log, name } = channel;
     for (let after = log.head; ;) {
       const page = await this.read(name, after, deadline);
-      // The store is away, or does not come to an end. Then the events that this node knows count.
-      if (!page || performance.now() >= deadline) return headOf(channel);
+      // The store is away, or does not come to an end.
+      if (!page || performance.now() >= deadline) return undefined;
       if (page.gap !== undefined) {
+        // What is stored there is no channel. Nothing was published.
+        if (after === undefined) return headOf(channel);
         // The rest is known to the store only. It is on its way to this node.
-        if (!(await hasMoved(channel, () => log.head !== after, deadline))) return headOf(channel);
+        if (!(await hasMoved(channel, () => log.head !== after, deadline))) return undefined;
         after = log.head;
         continue;
       }
@@ -62,9 +68,7 @@ export class StoreHeads {
       timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now())).unref();
     });
     try {
-      return await Promise.race([this.backplane.read(name, after, PAGE_ENTRIES, PAGE_BYTES), late]);
-    } catch {
-      return undefined;
+      return await Promise.race([this.ask(name, after, deadline), late]);
     } finally {
       clearTimeout(timer);
       const next = this.waiting.shift();
@@ -72,20 +76,33 @@ export class StoreHeads {
       else this.running--;
     }
   }
+
+  /** Asks until it is answered: a store that is being replaced refuses for a moment. */
+  private async ask(name: string, after: string | undefined, deadline: number): Promise<SseBackplanePage | undefined> {
+    while (performance.now() < deadline) {
+      try {
+        return await this.backplane.read(name, after, PAGE_ENTRIES, PAGE_BYTES);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+    return undefined;
+  }
 }
 
-function headOf({ log }: Channel): ReadLimit {
+/** Where this node says that a channel ends. @internal */
+export function headOf({ log }: Channel): ReadLimit {
   return { number: log.next, position: log.head };
 }
 
 /** Waits until this node has everything up to a position. */
-async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<ReadLimit> {
+async function reach(channel: Channel, position: string | undefined, deadline: number): Promise<ReadLimit | undefined> {
   const { log } = channel;
   if (position === undefined) return headOf(channel);
   // The log has had an entry, also if it has dropped or lost it since.
   const before = log.next;
   const isThere = () => log.cursorAfter(position) !== undefined || log.first > before;
-  await hasMoved(channel, isThere, deadline);
+  if (!(await hasMoved(channel, isThere, deadline))) return undefined;
   const number = log.cursorAfter(position);
   return number === undefined ? headOf(channel) : { number, position };
 }

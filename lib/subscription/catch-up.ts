@@ -7,7 +7,7 @@ import type { ChannelCursor } from '../replay/channel-cursor.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import type { SnapshotLoad, SnapshotPlan } from '../replay/snapshot-loads.js';
 import { beginAt, startFresh } from './starting-point.js';
-import { refillStep } from './store-refill.js';
+import { isUnheard, refillStep } from './store-refill.js';
 import type { StorePage } from '../replay/store-pages.js';
 import type { SubscriptionOutput } from './subscription-output.js';
 
@@ -28,6 +28,8 @@ export class CatchUp {
   isSnapshotDue = false;
   /** A snapshot that is made. It waits for the reader's turn. */
   private made: { readonly load: SnapshotLoad; readonly state: SseEventInit } | undefined;
+  /** The client was told of a gap without a new position. It gets that with the snapshot. */
+  private isOwed = false;
   /** A snapshot was sent. The events that came while it was made were not sent yet. */
   private isBehindSnapshot = false;
   /** It has been at the heads of its channels. */
@@ -51,7 +53,12 @@ export class CatchUp {
 
   /** Whether the client has everything that it gets before its connection ends. */
   get isAtLimit(): boolean {
-    return !this.isSnapshotDue && !this.made && this.cursors.every((cursor) => cursor.limit && cursor.isAtHead);
+    return (
+      !this.isSnapshotDue &&
+      !this.isOwed &&
+      !this.made &&
+      this.cursors.every((cursor) => cursor.limit && cursor.isAtHead)
+    );
   }
 
   /** Puts all cursors where the client goes on. @returns a promise if the store must be asked */
@@ -80,6 +87,7 @@ export class CatchUp {
     if (!made) return true;
     if (!this.replay.pace.hasTime) return false;
     this.made = undefined;
+    this.isOwed = false;
     this.output.sendState(made.load, made.state);
     return true;
   }
@@ -88,8 +96,11 @@ export class CatchUp {
   run(): Halt {
     // One pass is not enough: a filter may publish to a channel whose cursor was done.
     while (!this.cursors.every((cursor) => this.isDone(cursor))) {
-      for (const cursor of this.cursors) {
-        while (!this.isDone(cursor)) {
+      // What has yet to reach this node holds up nobody else.
+      const movable = this.cursors.filter((cursor) => !this.isDone(cursor) && !isUnheard(cursor));
+      if (movable.length === 0) return 'paused';
+      for (const cursor of movable) {
+        while (!this.isDone(cursor) && !isUnheard(cursor)) {
           if (!this.replay.pace.hasTime) return 'turn';
           const halt = this.advance(cursor);
           if (halt) return halt;
@@ -204,8 +215,8 @@ export class CatchUp {
       const { channel } = cursor;
       cursor.jump(load?.nextIn(channel) ?? (snapshot ? channel.log.next : cursor.afterLoss));
     }
-    if (snapshot) this.isSnapshotDue = true;
-    this.output.tellGaps(byReason);
+    if (snapshot) this.isSnapshotDue = this.isOwed = true;
+    this.output.tellGaps(byReason, this.isSnapshotDue);
   }
 
   private async sendSnapshot(): Promise<void> {

@@ -3,8 +3,8 @@ import type { StorePage, StorePages } from '../replay/store-pages.js';
 import type { StoppableReader } from '../replay/store-reader.js';
 
 /**
- * What comes next for a cursor that is not in the log. `'inLog'`: it is in the log again. `'paused'`: there is no room, or
- * nothing new. A page of the store is to be sent. A promise settles when the store has answered.
+ * What comes next for a cursor that is not in the log. `'inLog'`: it is in the log again. `'paused'`: there is no room. A page
+ * of the store is to be sent. A promise settles when the store has answered.
  */
 export type RefillStep = 'inLog' | 'paused' | StorePage | Promise<void>;
 
@@ -27,9 +27,12 @@ export function refillStep(
   // A page that is read takes memory until it is sent. So it stays in the store until there is room.
   if (!isWritable) return 'paused';
   const page = read?.after === cursor.position ? read : pages.find(channel.name, cursor.position);
-  if (page) return page;
-  // The store had no more, and this node has heard of nothing since.
-  return cursor.askedAt === channel.log.next ? 'paused' : readPage(cursor, pages, reader);
+  return page ?? readPage(cursor, pages, reader);
+}
+
+/** Whether the store had no more, and this node has heard of nothing since. */
+export function isUnheard({ isRefilling, askedAt, channel, page }: ChannelCursor): boolean {
+  return isRefilling && !page && askedAt === channel.log.next;
 }
 
 async function readPage(cursor: ChannelCursor, pages: StorePages, reader: StoppableReader): Promise<void> {

@@ -6,10 +6,10 @@ import { CatchUp } from './catch-up.js';
 import { ChannelChanges } from './channel-changes.js';
 import type { ChannelSet } from '../channel/channel-set.js';
 import type { ChannelWatcher } from '../channel/channel.js';
-import { FinalDelivery } from './final-delivery.js';
+import { FinalDelivery, type Limits } from './final-delivery.js';
 import type { LiveGroup, LiveReader } from '../channel/live-group.js';
 import type { StoppableReader } from '../replay/store-reader.js';
-import { ChannelCursor, type ReadLimit, type SseFrom } from '../replay/channel-cursor.js';
+import { ChannelCursor, type SseFrom } from '../replay/channel-cursor.js';
 import type { PacedReader } from '../replay/replay-pace.js';
 import type { ReplayResources } from '../replay/replay-resources.js';
 import { tellSubscribed, tellUnsubscribed } from './subscription-hooks.js';
@@ -265,7 +265,7 @@ export class SubscriptionFeed implements Feed, LiveReader, ChannelWatcher, Stopp
     return this.delivery !== undefined && this.catchUp.isAtLimit;
   }
 
-  private deliverTo(delivery: FinalDelivery, limits: readonly ReadLimit[]): void {
+  private deliverTo(delivery: FinalDelivery, limits: Limits): void {
     delivery.limit(this.cursors, limits);
     this.pump();
   }

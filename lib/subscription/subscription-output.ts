@@ -1,4 +1,5 @@
 import type { SseGapReason } from '../protocol/gap-reason.js';
+import { encodeEvent } from '../protocol/encoder.js';
 import { gapEventOf } from '../protocol/client-events.js';
 import type { Connection } from '../connection/connection.js';
 import type { SseEventInit } from '../protocol/sse-event.js';
@@ -109,12 +110,14 @@ export class SubscriptionOutput {
   }
 
   /**
-   * Announces what is missing, with one event for all channels that have the same reason.
+   * Announces what is missing, with one event for all channels that have the same reason. When a snapshot follows, that has
+   * the new position: a client that is lost before it comes back to the gap, and gets a snapshot again.
    *
    * @throws {SseError} when that cannot be said: the stream must not go on as if nothing was missing
    */
-  tellGaps(missing: ReadonlyMap<SseGapReason, readonly ChannelCursor[]>): void {
+  tellGaps(missing: ReadonlyMap<SseGapReason, readonly ChannelCursor[]>, isSnapshotDue: boolean): void {
     const { connection, encoder } = this;
+    const { serialize } = connection.options;
     const gapEvent = this.plan.gapEvent ?? connection.options.gapEvent;
     let text = '';
     let events = 0;
@@ -123,12 +126,12 @@ export class SubscriptionOutput {
       connection.observer.gap(connection, channels, reason);
       const event = gapEventOf(gapEvent, { channels, reason });
       if (!event) continue;
-      text += encoder.encodeOwn(event);
+      text += isSnapshotDue ? encodeEvent(event, { serialize }) : encoder.encodeOwn(event);
       events++;
     }
     if (events > 0) connection.writeOwn(text, events);
     // Without a position it would come back with the one before the gap, again and again.
-    else this.tellPosition();
+    else if (!isSnapshotDue) this.tellPosition();
   }
 
   /** Tells the client where it stands, in a frame without data. */
