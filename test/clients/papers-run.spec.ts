@@ -3,14 +3,11 @@ import { Controller, Headers, Module, UnauthorizedException, type INestApplicati
 import * as betterSse from 'better-sse';
 import type { AddressInfo, Server } from 'node:net';
 import * as timers from 'node:timers/promises';
-import { Sse, SseBroadcaster, SseConnections, SseModule, SseStream } from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseClient, SseConnection, SseModule, SseStream } from '../../lib/index.js';
 import { open } from '../support/client.js';
 import { controllerOf, run } from '../support/paper-app.js';
 import { platforms, start, type Running } from '../support/platforms.js';
 
-interface Balancer {
-  closeOld(maxAgeMs?: number): void;
-}
 interface Doorkeeper {
   enter(user: { id: string }, room: string): Promise<void>;
 }
@@ -246,27 +243,22 @@ describe('the code of the papers', () => {
     client.leave();
   });
 
-  it('PROXIES.md: old connections are closed', async () => {
-    await serve(controllerOf('docs/CHANNELS.md', 'async rooms('));
-    const client = await open(running!, '/rooms');
-    const connections = running!.app.get(SseConnections);
-    const { Balance } = run('docs/PROXIES.md', 'class Balance') as { Balance: new (all: SseConnections) => Balancer };
-    const [connection] = connections;
-    new Balance(connections).closeOld();
-    expect(connections.size).toBe(1);
-    new Balance(connections).closeOld(-1);
-    expect(await connection!.closed).toMatchObject({ code: 'lifetime_over' });
-    await client.rest();
-  });
-
-  it('SECURITY.md: a user has five streams, and none when banned', async () => {
-    await serve(controllerOf('docs/SECURITY.md', 'limited('));
-    const streams = [];
-    for (let n = 0; n < 5; n++) streams.push(await open(running!, '/limited'));
-    expect((await open(running!, '/limited')).status).toBe(429);
+  it('SECURITY.md: the streams of a user who is banned end, and the user is kept out', async () => {
+    @Controller()
+    class Mine {
+      constructor(private readonly broadcaster: SseBroadcaster) {}
+      @Sse('mine') mine(@SseClient() client: SseConnection) {
+        client.context.userId = 'ann';
+        return this.broadcaster.subscribe('a');
+      }
+    }
+    await serve(Mine);
+    const broadcaster = running!.app.get(SseBroadcaster);
+    const client = await open(running!, '/mine');
     const { Example } = run('docs/SECURITY.md', 'async ban(') as { Example: { prototype: Bouncer } };
-    await Example.prototype.ban.call({ broadcaster: running!.app.get(SseBroadcaster) }, { id: 'ann' });
-    for (const stream of streams) expect((await stream.rest()).at(-1)).toMatchObject({ event: 'banned' });
+    await Example.prototype.ban.call({ broadcaster }, { id: 'ann' });
+    expect((await client.rest()).at(-1)).toMatchObject({ event: 'banned' });
+    expect((await open(running!, '/mine')).status).toBe(403);
   });
 });
 
