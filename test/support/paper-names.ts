@@ -1,14 +1,14 @@
 // What a reader's application has: names that blocks of the papers use, and that are nobody's to import.
 import { createParamDecorator, type INestApplication } from '@nestjs/common';
 import { SseBackplane } from '../../lib/backplane/backplane.js';
-import type { SseBroadcaster, SseConnections, SseMetrics } from '../../lib/index.js';
+import type { SseBroadcaster, SseConnections, SseMetrics, SseRequest } from '../../lib/index.js';
 
 export class User {
   readonly id!: string;
   readonly tenant!: string;
 }
 /** What a guard of the reader's has made of a request. */
-export interface AuthRequest {
+export interface AuthRequest extends SseRequest {
   readonly user: User & { readonly exp: number };
 }
 export declare const sessions: { isValid(userId: string | undefined): Promise<boolean> };
