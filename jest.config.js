@@ -14,7 +14,7 @@ const longSpecs = [
   'test/clients/(a2a|ag-ui|ai-sdk)\\.',
   'test/contract/backplanes\\.',
   'test/channels/(cut|delivery|heap|load|membership|slow-clients)\\.',
-  'test/e2e/(pipelining|retention)\\.',
+  'test/e2e/(limits|pipelining|retention|rights)\\.',
   'test/hardening/(backpressure|bursts|delivery|ends|leaks|replays|shutdown)\\.',
   'test/package/api-report\\.',
   'test/samples/',
