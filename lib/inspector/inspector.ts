@@ -65,18 +65,27 @@ export class Inspector {
     this.timer = undefined;
   }
 
+  /** A tag, or the platform's way to find an address, may throw: in a timer nobody would catch that. */
   private show(viewers: readonly (readonly [Connection, Search])[]): void {
+    try {
+      this.tell(viewers);
+    } catch (error) {
+      this.registry.observer.failed(error);
+    }
+  }
+
+  private tell(viewers: readonly (readonly [Connection, Search])[]): void {
     // Who does not read gets the next one when it does.
     const reading = viewers.filter(([viewer]) => viewer.bufferedBytes === 0);
     if (reading.length === 0) return;
     this.askBackplane();
     const node = JSON.stringify(this.node());
     const tables = new Map<string, string>();
+    for (const [viewer] of reading) viewer.send({ type: 'node', data: node });
     for (const [viewer, search] of reading) {
       const key = `${search.sort} ${search.text}`;
       let table = tables.get(key);
       if (table === undefined) tables.set(key, (table = JSON.stringify(this.tables.of(this.registry.all, search))));
-      viewer.send({ type: 'node', data: node });
       viewer.send({ type: 'connections', data: table });
     }
   }

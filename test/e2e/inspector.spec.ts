@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { Controller, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Controller, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { map, type Observable } from 'rxjs';
-import { Sse, SseBroadcaster, SseClient, SseModule, type SseConnection } from '../../lib/index.js';
+import { Sse, SseBroadcaster, SseClient, SseConnections, SseModule, type SseConnection } from '../../lib/index.js';
 import { Inspector } from '../../lib/inspector/inspector.js';
 import { open, type Client } from '../support/client.js';
 import { platforms, start, type Running } from '../support/platforms.js';
@@ -118,6 +118,23 @@ describe.each(platforms)('the inspector on $name', (platform) => {
     await client.rest();
     await request(running).delete(`${base}/connections/${rows[0]!.id}`).set(headers).expect(404);
     viewer.leave();
+  });
+
+  it('goes on when a tag cannot be read, and reports it', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const client = await open(running, '/api/feed/1');
+    const { context } = [...running.app.get(SseConnections)][0]!;
+    Object.defineProperty(context, 'broken', {
+      enumerable: true,
+      get: () => {
+        throw new Error('a tag that throws');
+      },
+    });
+    const viewer = await open(running, `${base}/events`, { headers });
+    for (let n = 0; n < 2; n++) await next<Node>(viewer, 'node');
+    expect(logged.mock.calls[0]).toEqual([expect.objectContaining({ message: 'a tag that throws' })]);
+    logged.mockRestore();
+    for (const one of [client, viewer]) one.leave();
   });
 
   it('shows what comes in a channel', async () => {
