@@ -29,6 +29,30 @@ describe('the pace of readers that catch up', () => {
     expect(Math.max(...perTurn)).toBe(3);
   });
 
+  // With half a millisecond beside turns of several, a reader that reads waited behind 250 that do not, and missed events.
+  it.each([
+    [1.2, 6],
+    [50, 10],
+  ])('has as long as the others had before, up to two milliseconds: %s ms', async (others, expected) => {
+    const pace = new ReplayPace();
+    let written = 0;
+    const reader = {
+      proceed: () => {
+        written++;
+        now += 0.2;
+        pace.defer(reader);
+      },
+    };
+    pace.defer(reader);
+    await turn();
+    const before = written;
+    now += others;
+    await turn();
+    expect(Math.abs(written - before - expected)).toBeLessThanOrEqual(1);
+    pace.forget(reader);
+    reader.proceed = () => undefined;
+  });
+
   it('lets a reader go on with what it has begun as long as there is time, and not longer', () => {
     const pace = new ReplayPace();
     expect(pace.hasTime).toBe(true);

@@ -1,10 +1,12 @@
 import { setImmediate } from '../protocol/event-loop.js';
 
 /**
- * How long readers that catch up may keep others from the event loop at a time, in milliseconds. A publish to a store takes
- * two or three turns, so that it waits two or three times as long. An empty turn costs a hundredth of it.
+ * How long readers that catch up may keep others from the event loop at a time, in milliseconds: as long as the others had since, but
+ * within these bounds. A publish to a store takes two or three turns of a loop that is otherwise idle, so it waits for the least. When
+ * publishing keeps the loop busy, the least would be too little: readers fell behind what is kept.
  */
-const TURN_MS = 0.5;
+const LEAST_TURN_MS = 0.5;
+const MOST_TURN_MS = 2;
 
 /** What all readers whose sockets are full may hold together, in bytes: each writes so much less when they are many. */
 const BLOCKED_BYTES = 16_777_216;
@@ -32,6 +34,8 @@ export class ReplayPace {
 
   private readonly waiting = new Set<PacedReader>();
   private turnEnds = 0;
+  /** When readers had to stop with others still waiting. Not set while none waits. */
+  private stoppedAt: number | undefined;
 
   /** How much one reader may write before its socket is asked again. */
   get sliceBytes(): number {
@@ -43,7 +47,8 @@ export class ReplayPace {
   get hasTime(): boolean {
     const now = performance.now();
     if (this.turnEnds > 0) return now < this.turnEnds;
-    this.turnEnds = now + TURN_MS;
+    const others = this.stoppedAt === undefined ? 0 : now - this.stoppedAt;
+    this.turnEnds = now + Math.min(MOST_TURN_MS, Math.max(LEAST_TURN_MS, others));
     setImmediate(() => this.nextTurn());
     return true;
   }
@@ -62,9 +67,13 @@ export class ReplayPace {
   private nextTurn(): void {
     this.turnEnds = 0;
     for (const reader of this.waiting) {
-      if (!this.hasTime) return;
+      if (!this.hasTime) {
+        this.stoppedAt = performance.now();
+        return;
+      }
       this.waiting.delete(reader);
       reader.proceed();
     }
+    this.stoppedAt = undefined;
   }
 }
